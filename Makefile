@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# One globbed Makefile: a new source file needs no edit.
+#   make            build/vmm: static, arm64 (cross-compiled elsewhere)
+#   make demo       boots Debian's arm64 kernel in vmm, on real KVM
+#   make check      all tests; make check-long adds the long ones
+#   make check-unit [SAN=address|undefined|thread]   the native tests alone
+#   make bench [BENCH=NAME]   counts instructions and exits against QEMU
+#   make images     the guest kernel, initrd and root file system
+#   make install    DESTDIR=, PREFIX=/usr/local
+
+BUILD ?= build
+export VMM_BUILD := $(abspath $(BUILD))
+export VMM_CACHE ?= $(abspath $(BUILD))/cache
+PREFIX ?= /usr/local
+VERSION := 0.1.0
+
+ifeq ($(shell uname -m),aarch64)
+CROSS ?=
+else
+CROSS ?= aarch64-linux-gnu-
+endif
+TARGET_CC := $(CROSS)gcc
+TARGET_STRIP := $(CROSS)strip
+HOST_CC ?= gcc
+SYSROOT := $(BUILD)/sysroot
+
+WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
+CFLAGS ?= -O2 -g
+BASE := -std=gnu11 -D_GNU_SOURCE -DVMM_VERSION='"$(VERSION)"' $(WARN) -MMD -MP -pthread -I.
+
+# The rooms. Portable ones compile anywhere and carry the native tests.
+PORTABLE := $(wildcard vmm/core/*.c devices/*.c virtio/*.c firmware/*.c)
+ARM64 := $(wildcard arch/arm64/*.c vmm/*.c)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+all: $(BUILD)/vmm $(BUILD)/vmm.1
+
+# --- the program ---------------------------------------------------------------------------------
+TARGET_OBJ := $(patsubst %.c,$(BUILD)/arm64/%.o,$(PORTABLE) $(ARM64))
+TARGET_FLAGS := $(BASE) $(CFLAGS) -isystem $(SYSROOT)/usr/include \
+	-isystem $(SYSROOT)/usr/include/aarch64-linux-gnu -ffunction-sections -fdata-sections \
+	-fstack-protector-strong
+
+$(BUILD)/vmm: $(TARGET_OBJ)
+	$(TARGET_CC) -static -pthread -Wl,--gc-sections -o $@ $^ \
+		-L$(SYSROOT)/usr/lib/aarch64-linux-gnu -lfdt
+
+$(BUILD)/arm64/%.o: %.c | $(SYSROOT)/.done
+	@mkdir -p $(@D)
+	$(TARGET_CC) $(TARGET_FLAGS) -c -o $@ $<
+
+# Made from the option table by a native program, so that it needs no arm64.
+$(BUILD)/vmm.1: $(BUILD)/vmm tests/manpage
+	tests/manpage $(BUILD) > $@
+
+$(SYSROOT)/.done: tests/sysroot
+	tests/sysroot $(SYSROOT)
+	touch $@
+
+install: all
+	install -D -m 755 $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm
+	install -D -m 644 $(BUILD)/vmm.1 $(DESTDIR)$(PREFIX)/share/man/man1/vmm.1
+
+# --- native tests (T0) ---------------------------------------------------------------------------
+SAN ?=
+NATIVE := $(BUILD)/native$(addprefix -,$(SAN))
+NATIVE_FLAGS := $(BASE) $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all)
+NATIVE_OBJ := $(patsubst %.c,$(NATIVE)/%.o,$(PORTABLE) $(wildcard tests/fake/*.c))
+UNIT := $(patsubst tests/unit/%.c,$(NATIVE)/unit/%,$(wildcard tests/unit/*.c))
+
+$(NATIVE)/%.o: %.c
+	@mkdir -p $(@D)
+	$(HOST_CC) $(NATIVE_FLAGS) -c -o $@ $<
+
+$(NATIVE)/libportable.a: $(NATIVE_OBJ)
+	rm -f $@
+	ar rcs $@ $^
+
+$(NATIVE)/unit/%: $(NATIVE)/tests/unit/%.o $(NATIVE)/libportable.a
+	@mkdir -p $(@D)
+	$(HOST_CC) $(NATIVE_FLAGS) -o $@ $^ -lcheck_pic -lfdt -lsubunit -lrt -lm
+
+unit: $(UNIT)
+check-unit: $(UNIT)
+	tests/run-unit $(UNIT)
+
+# --- everything else -----------------------------------------------------------------------------
+-include guest-images/images.mk
+-include tests/guest/guest.mk
+
+setup:
+	tests/setup
+
+check:
+	tests/check
+check-long:
+	tests/check --long
+bench: $(BUILD)/vmm images
+	tests/bench/run $(BENCH)
+demo:
+	tests/demo
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf $(BUILD)/vmm $(BUILD)/vmm.1 $(BUILD)/arm64 $(BUILD)/native* $(BUILD)/guest $(BUILD)/t1
+
+.PHONY: all install unit check-unit check check-long bench demo format clean setup images
+.SECONDARY:
+-include $(TARGET_OBJ:.o=.d) $(NATIVE_OBJ:.o=.d) $(patsubst %.c,$(NATIVE)/%.d,$(wildcard tests/unit/*.c))

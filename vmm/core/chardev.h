@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_CORE_CHARDEV_H
+#define VMM_CORE_CHARDEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/core/device.h"
+
+/*
+ * The host side of a guest console: bytes out to a descriptor, bytes in from one. Output is queued
+ * and written by the loop, so a slow reader never blocks a vCPU: when the queue is full the device
+ * says so to the guest (flow control) and is called when there is room again. A closed reader
+ * (EPIPE, EIO) turns output into nothing and never ends the VM. Nothing is lost otherwise:
+ * chardev_flush() at the end writes what is left.
+ */
+struct chardev;
+
+struct chardev_user {
+	struct device *dev; /* its lock is held around both */
+	/* Up to `room` bytes are wanted now: called when input has arrived. Takes what it can and
+	 * returns how many; the rest waits until chardev_resume(). */
+	size_t (*input)(struct chardev_user *user, const uint8_t *data, size_t len);
+	/* There is room in the output queue again after a short chardev_write(). */
+	void (*room)(struct chardev_user *user);
+};
+
+/*
+ * Opens the console over `in_fd` (or -1) and `out_fd` (or -1), both borrowed. Where it can, it
+ * reopens pipes and terminals so that O_NONBLOCK does not leak to other users of the descriptor.
+ */
+int chardev_create(struct chardev **out, struct loop *loop, int in_fd, int out_fd);
+void chardev_destroy(struct chardev *chr);
+
+/* Connects the one device; input flows from now on. NULL disconnects. */
+void chardev_connect(struct chardev *chr, struct chardev_user *user);
+
+/* Queues bytes: returns how many fit (0..len). Caller holds its device's lock. */
+size_t chardev_write(struct chardev *chr, const void *data, size_t len);
+/* Bytes that chardev_write() would take now. */
+size_t chardev_space(struct chardev *chr);
+/* The device can take input again. */
+void chardev_resume(struct chardev *chr);
+
+/* Sees input before the device does, for the escape key: returns how many bytes of `data` (edited
+ * in place) remain for the guest. On the loop thread. */
+void chardev_filter(struct chardev *chr, size_t (*fn)(void *arg, uint8_t *data, size_t len),
+		    void *arg);
+
+/* Writes out all that is queued; waits for the reader, until `stop` (if any) becomes readable.
+ * No loop may run. */
+void chardev_flush(struct chardev *chr, int stop_fd);
+
+#endif

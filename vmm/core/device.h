@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_CORE_DEVICE_H
+#define VMM_CORE_DEVICE_H
+
+#include <pthread.h>
+#include <stddef.h>
+
+#include "vmm/core/fail.h"
+#include "vmm/core/irq.h"
+#include "vmm/core/mem.h"
+
+struct bus;
+struct device;
+struct fdt;
+struct log;
+struct loop;
+struct state;
+
+/*
+ * What every device can do. The caller holds the device's lock for reset and state, and no vCPU
+ * runs and the loop is idle for describe and destroy.
+ */
+struct device_ops {
+	/* Back to power-on state; host resources (files, taps) stay open. */
+	void (*reset)(struct device *dev);
+	/* Saves or loads everything the guest could tell apart, in one function (state.h).
+	 * After loading, derived things (interrupt level, doorbells, timers) are set anew. */
+	void (*state)(struct device *dev, struct state *s);
+	/* Adds its device-tree node at the root; may be NULL for what has none. */
+	void (*describe)(struct device *dev, struct fdt *fdt);
+	/* Frees everything; accepts a half-built object. Its regions are left on the bus, which
+	 * is torn down with it. */
+	void (*destroy)(struct device *dev);
+};
+
+/* What the machine gives a device at creation. Everything is borrowed and outlives the device. */
+struct device_env {
+	struct guest_mem *mem;
+	struct bus *bus;
+	struct loop *loop;
+	struct log *log;
+	gpa_t base; /* where its registers go */
+	struct irq irq; /* copied into the device */
+};
+
+struct device {
+	const struct device_ops *ops;
+	char name[24]; /* unique in the machine, as in the device tree: "pl011@9000000" */
+	/* Taken by bus and loop around each callback; device authors take none. */
+	pthread_mutex_t lock;
+	struct device_env env;
+};
+
+/* Fills the common part: name "TYPE@BASE", lock, env. */
+void device_init(struct device *dev, const struct device_ops *ops, const char *type,
+		 const struct device_env *env);
+
+/* The lock's end; `destroy` calls it last, before freeing. Accepts what device_init never saw
+ * (all zero). */
+void device_fini(struct device *dev);
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_CORE_MEM_H
+#define VMM_CORE_MEM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/*
+ * Guest RAM, checked. A guest address becomes a pointer only in guest_mem_ptr() and
+ * guest_mem_iov(), which take a length and know only RAM: an address in a device's page, a range
+ * that leaves RAM or one that wraps gives nothing. Regions are added before any vCPU runs and are
+ * then read-only, so lookups take no lock.
+ */
+
+typedef uint64_t gpa_t; /* guest physical address (an IPA, on arm64) */
+
+struct guest_ram {
+	gpa_t base;
+	uint64_t size; /* bytes, not 0; base + size does not wrap */
+	uint8_t *host; /* owned by whoever added it */
+	_Atomic uint64_t
+		*dirty; /* one bit a page of GUEST_PAGE, or NULL: writes are not recorded */
+};
+
+enum { GUEST_RAM_MAX = 8, GUEST_PAGE_SHIFT = 12 };
+
+struct guest_mem {
+	struct guest_ram ram[GUEST_RAM_MAX]; /* sorted by base, disjoint */
+	unsigned int nram;
+};
+
+/* Adds a region: 0, -EINVAL (empty, wraps), -EEXIST (overlap) or -ENOSPC. */
+int guest_mem_add(struct guest_mem *m, gpa_t base, uint64_t size, void *host);
+
+/* Host address of [gpa, gpa+len), or NULL unless all of it is in one region. len 0 is an address
+ * check: the byte at gpa must be RAM. */
+void *guest_mem_ptr(const struct guest_mem *m, gpa_t gpa, uint64_t len);
+
+/* The same for a range over adjacent regions: fills up to `max` vectors and returns their number;
+ * -EFAULT when any byte is not RAM, -ENOBUFS when `max` is too small. len 0 gives 0. */
+int guest_mem_iov(const struct guest_mem *m, gpa_t gpa, uint64_t len, struct iovec *iov, int max);
+
+/* Copies once, across regions; all or nothing: 0, or -EFAULT with nothing copied. */
+int guest_mem_read(const struct guest_mem *m, gpa_t gpa, void *buf, uint64_t len);
+int guest_mem_write(struct guest_mem *m, gpa_t gpa, const void *buf, uint64_t len);
+
+/* Marks the pages of a range written through a pointer of ours. KVM's dirty log sees only what
+ * vCPUs write. A range outside RAM is ignored. guest_mem_write() calls it itself. */
+void guest_mem_dirty(struct guest_mem *m, gpa_t gpa, uint64_t len);
+
+/* Starts recording writes (all pages clean), or stops it: 0 or -ENOMEM. */
+int guest_mem_track(struct guest_mem *m, bool on);
+
+/* Frees the dirty bitmaps; the host memory stays its owner's. */
+void guest_mem_destroy(struct guest_mem *m);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_CORE_OPTS_H
+#define VMM_CORE_OPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "vmm/core/fail.h"
+
+/*
+ * One table of options makes parsing, --help and the man page. Values land in the caller's struct
+ * at `offset`; what needs more than a number or a word has a parser of its own.
+ */
+enum opt_type {
+	OPT_FLAG, /* bool; no argument */
+	OPT_STR, /* const char *: points into argv */
+	OPT_UINT, /* unsigned int, min..max */
+	OPT_SIZE, /* uint64_t bytes; a bare number is MiB; suffixes K M G T (and KiB, MB ...) */
+	OPT_CHOICE, /* unsigned int: index in `choices` */
+	OPT_PARSE, /* parse(into, arg, fail) decides */
+};
+
+struct opt {
+	const char *name; /* long name without dashes; NULL ends the table */
+	char letter; /* short form, or 0 */
+	enum opt_type type;
+	const char *aliases; /* further long names, separated by spaces, or NULL */
+	const char *arg; /* what --help calls the argument: "FILE" */
+	const char *help; /* one line */
+	size_t offset;
+	uint64_t min, max; /* OPT_UINT, OPT_SIZE (bytes) */
+	const char *const *choices; /* OPT_CHOICE: NULL-terminated words */
+	/* 0 or -errno with `fail` set; `into` is the struct itself. Repeatable by nature. */
+	int (*parse)(void *into, const char *arg, struct fail *fail);
+};
+
+/*
+ * Parses argv[0..argc) (the words after the command): --name VALUE, --name=VALUE, -x VALUE, -xVALUE;
+ * `--` ends the options. Words that are no options are left at the front of argv and their number
+ * returned. -EINVAL with a sentence (EXIT_CONFIG) for an unknown option (with the nearest match),
+ * a missing or bad argument, or one that a flag does not take.
+ */
+int opts_parse(const struct opt *table, int argc, char **argv, void *into, struct fail *fail);
+
+/* Prints the options, aligned for a terminal of 100 columns. */
+void opts_help(const struct opt *table, FILE *out);
+/* Prints them as a section of a man page (mdoc .It entries). */
+void opts_man(const struct opt *table, FILE *out);
+
+/* A size as OPT_SIZE reads it: 0, -EINVAL (not a size) or -ERANGE (does not fit). */
+int opts_size(const char *word, uint64_t *bytes);
+
+/* "file,ro,serial=x": the next part of a comma list, split at '='. `*rest` moves on and is
+ * written to. false at the end. */
+bool opts_part(char **rest, char **key, char **value);
+
+/* The nearest of a NULL-terminated list to a mistyped word, or NULL when none is near. */
+const char *opts_nearest(const char *word, const char *const *words);
+
+#endif
