@@ -32,31 +32,40 @@ BASE := -std=gnu11 -D_GNU_SOURCE -DVMM_VERSION='"$(VERSION)"' $(WARN) -MMD -MP -
 PORTABLE := $(wildcard vmm/core/*.c devices/*.c virtio/*.c firmware/*.c)
 ARM64 := $(wildcard arch/arm64/*.c vmm/*.c)
 
+# One short line a command; V=1 shows it whole.
+V ?=
+Q := $(if $(V),,@)
+SAY = @$(if $(V),:,echo "  $(1) $@")
+
 .DELETE_ON_ERROR:
 .SUFFIXES:
 all: $(BUILD)/vmm $(BUILD)/vmm.1
 
 # --- the program ---------------------------------------------------------------------------------
 TARGET_OBJ := $(patsubst %.c,$(BUILD)/arm64/%.o,$(PORTABLE) $(ARM64))
-TARGET_FLAGS := $(BASE) $(CFLAGS) -isystem $(SYSROOT)/usr/include \
-	-isystem $(SYSROOT)/usr/include/aarch64-linux-gnu -ffunction-sections -fdata-sections \
+TARGET_FLAGS := $(BASE) $(CFLAGS) -isystem $(SYSROOT)/include \
+	-ffunction-sections -fdata-sections \
 	-fstack-protector-strong
 
 $(BUILD)/vmm: $(TARGET_OBJ)
-	$(TARGET_CC) -static -pthread -Wl,--gc-sections -o $@ $^ \
-		-L$(SYSROOT)/usr/lib/aarch64-linux-gnu -lfdt
+	$(call SAY,LINK)
+	$(Q)$(TARGET_CC) -static -pthread -Wl,--gc-sections -o $@ $^ \
+		-L$(SYSROOT)/lib -lfdt
 
-$(BUILD)/arm64/%.o: %.c | $(SYSROOT)/.done
+$(BUILD)/arm64/%.o: %.c | $(SYSROOT)
 	@mkdir -p $(@D)
-	$(TARGET_CC) $(TARGET_FLAGS) -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(TARGET_CC) $(TARGET_FLAGS) -c -o $@ $<
 
-# Made from the option table by a native program, so that it needs no arm64.
-$(BUILD)/vmm.1: $(BUILD)/vmm tests/manpage
-	tests/manpage $(BUILD) > $@
+# Made from the option table, by a native program: vmm itself may not run here.
+MKMAN := $(addprefix $(BUILD)/native/,tests/mkman.o vmm/cmd_man.o vmm/config.o)
+$(BUILD)/mkman: $(MKMAN) $(BUILD)/native/libportable.a
+	$(Q)$(HOST_CC) -pthread -o $@ $^ -lfdt
+$(BUILD)/vmm.1: $(BUILD)/mkman
+	$(Q)$< > $@
 
-$(SYSROOT)/.done: tests/sysroot
+$(SYSROOT):
 	tests/sysroot $(SYSROOT)
-	touch $@
 
 install: all
 	install -D -m 755 $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm
@@ -72,15 +81,17 @@ UNIT := $(patsubst tests/unit/%.c,$(NATIVE)/unit/%,$(wildcard tests/unit/*.c))
 
 $(NATIVE)/%.o: %.c
 	@mkdir -p $(@D)
-	$(HOST_CC) $(NATIVE_FLAGS) -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(HOST_CC) $(NATIVE_FLAGS) -c -o $@ $<
 
 $(NATIVE)/libportable.a: $(NATIVE_OBJ)
-	rm -f $@
-	ar rcs $@ $^
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
 
 $(NATIVE)/unit/%: $(NATIVE)/tests/unit/%.o $(NATIVE)/libportable.a
 	@mkdir -p $(@D)
-	$(HOST_CC) $(NATIVE_FLAGS) -o $@ $^ -lcheck_pic -lfdt -lsubunit -lrt -lm
+	$(call SAY,LINK)
+	$(Q)$(HOST_CC) $(NATIVE_FLAGS) -o $@ $^ -lcheck_pic -lfdt -lsubunit -lrt -lm
 
 unit: $(UNIT)
 check-unit: $(UNIT)
@@ -110,4 +121,4 @@ clean:
 
 .PHONY: all install unit check-unit check check-long bench demo format clean setup images
 .SECONDARY:
--include $(TARGET_OBJ:.o=.d) $(NATIVE_OBJ:.o=.d) $(patsubst %.c,$(NATIVE)/%.d,$(wildcard tests/unit/*.c))
+-include $(TARGET_OBJ:.o=.d) $(MKMAN:.o=.d) $(NATIVE_OBJ:.o=.d) $(patsubst %.c,$(NATIVE)/%.d,$(wildcard tests/unit/*.c))

@@ -2,6 +2,7 @@
 #ifndef VMM_CORE_BUS_H
 #define VMM_CORE_BUS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct region {
 	uint64_t size;
 	unsigned int widths; /* mask of WIDTH_n; unaligned accesses are refused like a bad width */
 	struct device *dev;
+	/* NULL reads as zero, or ignores writes. Values are truncated to `size` both ways. */
 	uint64_t (*read)(struct device *dev, uint64_t off, unsigned int size);
 	void (*write)(struct device *dev, uint64_t off, unsigned int size, uint64_t val);
 };
@@ -40,6 +42,7 @@ struct doorbell {
 	bool match;
 	uint64_t value;
 	int fd; /* eventfd, borrowed */
+	bool in_kernel; /* private: the hook took it */
 };
 
 enum { BUS_REGIONS_MAX = 64, BUS_DOORBELLS_MAX = 512 };
@@ -51,8 +54,9 @@ struct bus {
 	pthread_mutex_t doorbell_lock;
 	struct doorbell doorbells[BUS_DOORBELLS_MAX];
 	unsigned int ndoorbells;
+	atomic_uint nsoft; /* private: those that bus_write() has to match */
 	/* Set by the VM: registers (on) or removes a doorbell with the kernel. 0, or -errno: then
-	 * the bus matches it itself. NULL in tests. */
+	 * the bus matches it itself. NULL in tests. Called with doorbell_lock held. */
 	int (*doorbell_hook)(void *arg, const struct doorbell *db, bool on);
 	void *doorbell_arg;
 };
@@ -60,7 +64,7 @@ struct bus {
 void bus_init(struct bus *bus);
 void bus_fini(struct bus *bus);
 
-/* Copies the region: 0, -EINVAL (empty, wraps, no width), -EEXIST (overlap), -ENOSPC. */
+/* Copies the region: 0, -EINVAL (empty, wraps, no width, no device), -EEXIST (overlap), -ENOSPC. */
 int bus_add(struct bus *bus, const struct region *region);
 
 /* One access of `size` 1, 2, 4 or 8 bytes: 0, or -ENOENT when nobody claims all of it (then

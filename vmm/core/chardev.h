@@ -22,7 +22,8 @@ struct chardev_user {
 	/* Up to `room` bytes are wanted now: called when input has arrived. Takes what it can and
 	 * returns how many; the rest waits until chardev_resume(). */
 	size_t (*input)(struct chardev_user *user, const uint8_t *data, size_t len);
-	/* There is room in the output queue again after a short chardev_write(). */
+	/* There is room in the output queue again after it was full: chardev_write() was short, or
+	 * chardev_space() became 0. */
 	void (*room)(struct chardev_user *user);
 };
 
@@ -33,18 +34,19 @@ struct chardev_user {
 int chardev_create(struct chardev **out, struct loop *loop, int in_fd, int out_fd);
 void chardev_destroy(struct chardev *chr);
 
-/* Connects the one device; input flows from now on. NULL disconnects. */
+/* Connects the one device; input flows from now on. NULL disconnects. While the loop is idle, on
+ * its thread, or under the device's lock. */
 void chardev_connect(struct chardev *chr, struct chardev_user *user);
 
 /* Queues bytes: returns how many fit (0..len). Caller holds its device's lock. */
 size_t chardev_write(struct chardev *chr, const void *data, size_t len);
 /* Bytes that chardev_write() would take now. */
 size_t chardev_space(struct chardev *chr);
-/* The device can take input again. */
+/* The device can take input again. Caller holds its device's lock. */
 void chardev_resume(struct chardev *chr);
 
 /* Sees input before the device does, for the escape key: returns how many bytes of `data` (edited
- * in place) remain for the guest. On the loop thread. */
+ * in place) remain for the guest. On the loop thread, under the device's lock. */
 void chardev_filter(struct chardev *chr, size_t (*fn)(void *arg, uint8_t *data, size_t len),
 		    void *arg);
 

@@ -14,13 +14,16 @@ struct fdt {
 	int cap;
 	int err; /* 0 or the first -errno */
 	uint32_t phandles; /* the last one handed out */
+	int depth; /* private: open nodes */
 };
 
-/* Phandles that several parts of the tree name. Others come from fdt_phandle(). */
+/* Phandles that several parts of the tree name. Others come from dt_phandle(). */
 enum { FDT_PHANDLE_GIC = 1, FDT_PHANDLE_CLOCK, FDT_PHANDLE_MSI, FDT_PHANDLE_FREE };
 
-int dt_create(struct fdt *fdt); /* 0 or -ENOMEM */
-/* Ends the tree: *blob is malloc'ed and the caller's, *size in bytes. Returns the sticky error. */
+/* Begins the tree and opens the root node, with its #address-cells and #size-cells. 0 or -ENOMEM. */
+int dt_create(struct fdt *fdt);
+/* Closes the root and ends the tree: *blob is malloc'ed and the caller's, *size in bytes. Returns the
+ * sticky error, and then *blob is NULL. */
 int dt_finish(struct fdt *fdt, void **blob, uint32_t *size);
 void dt_abandon(struct fdt *fdt);
 

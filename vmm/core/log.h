@@ -18,7 +18,7 @@ struct log {
 	const char *prefix; /* "vmm: ", or with the machine's name; borrowed */
 };
 
-/* What a guest can trigger is limited: `burst` lines, then one line a second at most. */
+/* What a guest can trigger is limited. All zero to begin with. */
 struct log_limit {
 	atomic_uint_fast64_t window_ns; /* CLOCK_MONOTONIC start of the current second */
 	atomic_uint said, dropped;

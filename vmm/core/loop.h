@@ -23,6 +23,7 @@ struct loop_fd {
 	struct device *dev;
 	void (*fn)(struct loop_fd *src, uint32_t events);
 	bool active; /* private: registered */
+	uint32_t slot; /* private */
 };
 
 /* A one-shot timer on CLOCK_MONOTONIC. */
@@ -58,8 +59,9 @@ int loop_fd_add(struct loop *loop, struct loop_fd *src);
 /* Changes the watched events. */
 int loop_fd_mod(struct loop *loop, struct loop_fd *src, uint32_t events);
 /* When called on the loop thread, the callback never runs again after this; from another thread
- * hold the device's lock, and the callback does not run again after the lock is taken. Not
- * registered is fine. */
+ * hold the device's lock, and the callback does not run again after the lock is taken. (Without a
+ * device: on the loop thread only, or while it is idle.) The same holds for timers and work. Not
+ * registered is fine. The descriptor may be closed after this, not before. */
 void loop_fd_del(struct loop *loop, struct loop_fd *src);
 
 /* (Re)arms for an absolute CLOCK_MONOTONIC time in ns. */
@@ -71,7 +73,8 @@ uint64_t loop_now_ns(void); /* CLOCK_MONOTONIC */
 void loop_post(struct loop *loop, struct loop_work *work);
 void loop_post_cancel(struct loop *loop, struct loop_work *work);
 
-/* Starts a job; helper threads are created when first needed, up to a small number. */
+/* Starts a job; helper threads are created when first needed, up to a small number. 0, or -errno
+ * when not even one can be created. The job is the loop's until `done` is called. */
 int loop_offload(struct loop *loop, struct loop_job *job);
 
 /* Runs callbacks until loop_stop(); the calling thread is the loop thread. */
@@ -81,7 +84,8 @@ void loop_stop(struct loop *loop);
 /* One round for tests: handles what is ready, waits at most timeout_ms (-1: for ever) for the
  * first event. Returns whether anything ran. */
 bool loop_poll(struct loop *loop, int timeout_ms);
-/* Returns when no offloaded job is under way and every `done` has run. Loop thread only. */
+/* Returns when no offloaded job is under way and every `done` has run. On the loop thread or while
+ * it is idle; the caller holds no device's lock. */
 void loop_drain(struct loop *loop);
 
 #endif

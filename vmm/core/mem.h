@@ -19,10 +19,10 @@ typedef uint64_t gpa_t; /* guest physical address (an IPA, on arm64) */
 
 struct guest_ram {
 	gpa_t base;
-	uint64_t size; /* bytes, not 0; base + size does not wrap */
+	uint64_t size; /* bytes, not 0; the last byte's address does not wrap */
 	uint8_t *host; /* owned by whoever added it */
 	_Atomic uint64_t
-		*dirty; /* one bit a page of GUEST_PAGE, or NULL: writes are not recorded */
+		*dirty; /* one bit a page, counted from base; NULL: writes are not recorded */
 };
 
 enum { GUEST_RAM_MAX = 8, GUEST_PAGE_SHIFT = 12 };
@@ -48,10 +48,10 @@ int guest_mem_read(const struct guest_mem *m, gpa_t gpa, void *buf, uint64_t len
 int guest_mem_write(struct guest_mem *m, gpa_t gpa, const void *buf, uint64_t len);
 
 /* Marks the pages of a range written through a pointer of ours. KVM's dirty log sees only what
- * vCPUs write. A range outside RAM is ignored. guest_mem_write() calls it itself. */
+ * vCPUs write. What of the range is outside RAM is ignored. guest_mem_write() calls it itself. */
 void guest_mem_dirty(struct guest_mem *m, gpa_t gpa, uint64_t len);
 
-/* Starts recording writes (all pages clean), or stops it: 0 or -ENOMEM. */
+/* Starts recording writes (all pages clean), or stops it: 0 or -ENOMEM. While nobody writes. */
 int guest_mem_track(struct guest_mem *m, bool on);
 
 /* Frees the dirty bitmaps; the host memory stays its owner's. */

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "arch/arm64/cpu.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "arch/arm64/layout.h"
+
+#define CORE_REG(field) \
+	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(field))
+
+unsigned int cpu_ipa_bits(uint64_t top)
+{
+	unsigned int bits = 32;
+
+	while (bits < 64 && (top - 1) >> bits)
+		bits++;
+	return bits;
+}
+
+static void add_feature(struct cpu_model *model, unsigned int feature)
+{
+	model->init.features[feature / 32] |= 1u << feature % 32;
+}
+
+int cpu_plan(const struct kvm *kvm, bool pmu, struct cpu_model *model, struct fail *fail)
+{
+	int err = kvm_preferred_target(kvm, &model->init);
+
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "KVM offers no CPU for guests: %s",
+				strerror(-err));
+	if (pmu && !kvm_cap(kvm, KVM_CAP_ARM_PMU_V3))
+		return fail_set(fail, EXIT_CONFIG, -ENODEV,
+				"--pmu: this host's KVM has no PMUv3 for guests; leave it out");
+	model->pmu = pmu;
+	model->sve = kvm_cap(kvm, KVM_CAP_ARM_SVE) > 0;
+	model->pauth = kvm_cap(kvm, KVM_CAP_ARM_PTRAUTH_ADDRESS) > 0 &&
+		       kvm_cap(kvm, KVM_CAP_ARM_PTRAUTH_GENERIC) > 0;
+	add_feature(model, KVM_ARM_VCPU_PSCI_0_2);
+	if (model->pmu)
+		add_feature(model, KVM_ARM_VCPU_PMU_V3);
+	if (model->sve)
+		add_feature(model, KVM_ARM_VCPU_SVE);
+	if (model->pauth) {
+		add_feature(model, KVM_ARM_VCPU_PTRAUTH_ADDRESS);
+		add_feature(model, KVM_ARM_VCPU_PTRAUTH_GENERIC);
+	}
+	return 0;
+}
+
+int cpu_init(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct fail *fail)
+{
+	struct kvm_vcpu_init init = model->init;
+	int err;
+
+	if (vcpu->id)
+		init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
+	err = kvm_vcpu_init(vcpu, &init);
+	if (!err && model->sve)
+		err = kvm_vcpu_finalize(vcpu, KVM_ARM_VCPU_SVE);
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "cannot initialise vCPU %u: %s", vcpu->id,
+				strerror(-err));
+	return 0;
+}
+
+int cpu_init_pmu(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct fail *fail)
+{
+	int irq = LAYOUT_PPI_PMU;
+	int err;
+
+	if (!model->pmu)
+		return 0;
+	err = kvm_attr_set(vcpu->fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_IRQ, &irq);
+	if (!err)
+		err = kvm_attr_set(vcpu->fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_INIT,
+				   NULL);
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "cannot initialise the PMU of vCPU %u: %s",
+				vcpu->id, strerror(-err));
+	return 0;
+}
+
+int cpu_set_boot(const struct kvm_vcpu *vcpu, uint64_t pc, uint64_t dtb, struct fail *fail)
+{
+	const uint64_t zero = 0;
+	const struct {
+		uint64_t id;
+		const uint64_t *value;
+	} regs[] = {
+		{ CORE_REG(regs.pc), &pc },	   { CORE_REG(regs.regs[0]), &dtb },
+		{ CORE_REG(regs.regs[1]), &zero }, { CORE_REG(regs.regs[2]), &zero },
+		{ CORE_REG(regs.regs[3]), &zero },
+	};
+
+	for (size_t i = 0; i < sizeof(regs) / sizeof(regs[0]); i++) {
+		int err = kvm_reg_set(vcpu, regs[i].id, regs[i].value);
+
+		if (err)
+			return fail_set(fail, EXIT_HOST, err, "cannot set register 0x%llx: %s",
+					(unsigned long long)regs[i].id, strerror(-err));
+	}
+	return 0;
+}
+
+uint64_t cpu_mpidr(uint32_t id)
+{
+	return (id & 0xf) | (uint64_t)(id >> 4 & 0xff) << 8 | (uint64_t)(id >> 12 & 0xff) << 16;
+}
+
+static uint64_t core_reg(const struct kvm_vcpu *vcpu, uint64_t id)
+{
+	uint64_t value = 0;
+
+	kvm_reg_get(vcpu, id, &value);
+	return value;
+}
+
+void cpu_dump(const struct kvm_vcpu *vcpu, FILE *out)
+{
+	fprintf(out, "vCPU %u: pc %016llx pstate %08llx sp_el1 %016llx\n", vcpu->id,
+		(unsigned long long)core_reg(vcpu, CORE_REG(regs.pc)),
+		(unsigned long long)core_reg(vcpu, CORE_REG(regs.pstate)),
+		(unsigned long long)core_reg(vcpu, CORE_REG(sp_el1)));
+	for (unsigned int i = 0; i < 31; i++)
+		fprintf(out, "x%-2u %016llx%s", i,
+			(unsigned long long)core_reg(vcpu, CORE_REG(regs.regs[0]) + 2 * i),
+			i % 4 == 3 || i == 30 ? "\n" : "  ");
+}

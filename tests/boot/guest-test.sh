@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs in the Linux guest as /test. The kernel's command line has t2=NAME, the test to do; its
+# exit status is the guest's verdict.
+
+# Answers what is typed; `off` ends it, `reboot` restarts the machine.
+talk() {
+	console=/dev/$1
+	echo "ready on $1" >"$console"
+	while IFS= read -r word; do
+		echo "typed: $word" >"$console"
+		case $word in
+		off) return 0 ;;
+		reboot) reboot -f ;;
+		esac
+	done <"$console"
+}
+
+# A file system is written, and the checksums go to the console. The second disk is only synced.
+disk() {
+	mkdir -p /a /b
+	mount -t ext4 /dev/vda /a && mount -t ext4 /dev/vdb /b || return 1
+	for i in 1 2 3 4 5 6 7 8; do
+		dd if=/dev/urandom of="/a/file$i" bs=64k count=$((i * 2)) 2>/dev/null || return 1
+		mkdir "/b/dir$i"
+		cp "/a/file$i" "/b/dir$i/file$i" || return 1
+	done
+	# Every size around a page and a sector.
+	for i in 1 511 512 513 4095 4096 4097; do
+		head -c "$i" /dev/urandom >"/a/size$i"
+	done
+	for file in /a/file* /a/size* /b/dir*/file*; do
+		echo "sum: $(sha256sum "$file")"
+	done
+	sync
+	umount /a || return 1
+	echo 3 >/proc/sys/vm/drop_caches
+	mount -o ro /dev/vda /a || return 1
+	for file in /a/file* /a/size*; do
+		echo "again: $(sha256sum "$file")"
+	done
+	umount /a
+	blockdev --getro /dev/vdc | grep -qx 1 || return 1
+	echo "vdc: $(head -c 512 /dev/vdc | sha256sum)"
+	dd if=/dev/zero of=/dev/vdc bs=512 count=1 conv=fsync 2>/dev/null && return 1
+	return 0
+}
+
+net() {
+	ip link set eth0 up && ip addr add 10.9.0.2/24 dev eth0 || return 1
+	ping -c 20 -i 0.1 -W 5 10.9.0.1 | sed 's/^/ping: /'
+	# nc gives up when its input ends first: this one does not.
+	mkfifo /hold
+	exec 3<>/hold
+	echo "received: $(nc 10.9.0.1 5001 <&3 | md5sum)"
+	nc 10.9.0.1 5001 <&3 | nc 10.9.0.1 5002
+}
+
+rng() {
+	echo "rng: $(cat /sys/class/misc/hw_random/rng_current)"
+	a=$(head -c 64 /dev/hwrng | sha256sum)
+	b=$(head -c 64 /dev/hwrng | sha256sum)
+	zero=$(head -c 64 /dev/zero | sha256sum)
+	[ "$a" != "$b" ] && [ "$a" != "$zero" ]
+}
+
+# Waits for KEY_POWER (type 1, code 116): the first event of the first input device.
+power() {
+	[ -e /dev/input/event0 ] || return 1
+	echo "ready for the key"
+	echo "key: $(head -c 24 /dev/input/event0 | od -An -tu2 -j16 -N6 | tr -s ' ')"
+}
+
+# shellcheck disable=SC2013
+for word in $(cat /proc/cmdline); do
+	case $word in
+	t2=talk-*) talk "${word#t2=talk-}" ;;
+	t2=*) ${word#t2=} ;;
+	esac
+done

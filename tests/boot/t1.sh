@@ -1,0 +1,139 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs on the arm64 host: every tiny guest once, or more often with different options.
+
+suite=t1
+# shellcheck source=tests/lib.sh
+. ./lib.sh
+
+gic=2
+! grep -q GICv3 /proc/interrupts || gic=3
+
+# reports NAME COUNT: the guest of the last run said `done`, no FAIL, and COUNT times `ok`.
+reports() {
+	fails=$(grep -ac '^FAIL' out)
+	oks=$(grep -ac '^ok' out)
+	if [ "$fails" -ne 0 ]; then
+		fail "$1" "$(grep -a '^FAIL' out | head -n 1)" out err
+	elif [ "$oks" -ne "$2" ]; then
+		fail "$1" "$oks results, not $2" out err
+	elif ! grep -aqx 'done' out; then
+		fail "$1" "the guest did not come to its end" out err
+	else
+		return 0
+	fi
+	return 1
+}
+
+# guest NAME COUNT OPTIONS PATTERN...: a guest that reports COUNT results and powers off; each
+# PATTERN must match a line. OPTIONS are words without quotes; $args are the boot arguments.
+guest() {
+	name=$1 count=$2 options=$3
+	shift 3
+	# shellcheck disable=SC2086
+	vmm_run --nodefaults -k "${name%% *}.bin" ${args:+-p "$args"} $options
+	[ "$status" -ne 0 ] || reports "$name" "$count" || return
+	expect "$name" 0 "$@"
+}
+
+# --- guests that report by themselves ------------------------------------------------------------
+#     name            results options                     lines
+args='one two=3' \
+guest hwregs                4 '-m 100'                    "hwregs: gic $gic" 'hwregs: cpus 1' \
+	'hwregs: ram 6400000' 'hwregs: bootargs one two=3'
+guest 'hwregs irqchip'      4 "--irqchip gicv$gic -c 3"   'hwregs: cpus 3'
+guest timer                 8 ''
+guest 'smp 1'              13 '-c 1'                      'smp: 1 cpus'
+guest 'smp 4'              13 '-c 4'                      'smp: 4 cpus'
+guest 'smp 8'              13 '-c 8'                      'smp: 8 cpus'
+[ $gic -eq 2 ] ||
+guest 'smp 20'             13 '-c 20'                     'smp: 20 cpus'
+guest nosyndrome           33 ''                          'ok uart ldp: aborted' \
+	'ok uart stp: aborted' 'ok rtc ldr post-index: aborted' 'ok gpio str pre-index: aborted' \
+	'ok nowhere ldr simd: aborted' 'ok nowhere str simd: aborted' 'ok uart ldxr: aborted'
+
+head -c 1048576 /dev/zero >disk
+head -c 1048576 /dev/zero >read-only
+limit=60
+guest sweep                21 '-m 64'
+guest 'sweep devices'      21 '-m 64 -d disk -d read-only,ro -c 2'
+limit=20
+head -c 1048576 /dev/zero >disk
+guest 'virtio blk'         16 '-d disk,serial=abc -d read-only,ro' "virtio: blk id 'abc'" \
+	'virtio: blk of 2048 sectors' 'virtio: blk of 2048 sectors, read-only'
+# The pattern of the guest's test_blk_io(), as printf takes it.
+pattern=$(awk 'BEGIN { for (i = 0; i < 2048; i++) printf "\\%03o", (i * 7 + int(i / 256)) % 256 }')
+# shellcheck disable=SC2059
+check 'virtio blk on disk' 'the image does not hold what the guest wrote' \
+	test "$(tail -c 2048 disk | cksum)" = "$(printf "$pattern" | cksum)"
+limit=60
+guest 'hostile blk'        66 '-d disk -d read-only,ro'
+limit=20
+
+# What runs without --nodefaults has an rng.
+vmm_run -k virtio.bin
+[ "$status" -ne 0 ] || reports 'virtio rng' 9 && expect 'virtio rng' 0 'virtio: slot 0 id 4'
+vmm_run -k hostile.bin
+[ "$status" -ne 0 ] || reports 'hostile rng' 33 && expect 'hostile rng' 0
+vmm_run -k sweep.bin -p 'step=4'
+[ "$status" -ne 0 ] || reports 'sweep defaults' 21 && expect 'sweep defaults' 0
+
+# --- ends ----------------------------------------------------------------------------------------
+vmm_run --nodefaults -k off.bin
+expect off 0
+check 'off is silent' 'output' test ! -s out
+vmm_run --nodefaults -k exits.bin -p 'n=1000'
+expect exits 0
+
+vmm_drive ready 'send r' ready 'send r' ready 'send o' -- --nodefaults -k reset.bin -c 2
+reports reset 42 && expect reset 0
+vmm_drive ready 'send r' -- --nodefaults -k reset.bin --no-reboot
+expect 'reset --no-reboot' 32 ready
+
+# A guest that does not know the power key, and the signals that press it.
+key='*power key*'
+for row in TERM:143 INT:130 HUP:129; do
+	vmm_drive ready "signal ${row%:*}" "$key" "signal ${row%:*}" -- \
+		--nodefaults --loglevel info -k console.bin
+	expect "SIG${row%:*} twice" "${row#*:}" ready
+done
+vmm_drive ready 'signal TERM' -- --nodefaults --loglevel info --grace 1 -k console.bin
+expect '--grace' 143 'vmm: .*did not power off within 1 s.*'
+
+# --- consoles ------------------------------------------------------------------------------------
+# 3000 lines both ways: every byte must come back.
+{
+	echo hello
+	i=0
+	while [ $i -lt 3000 ]; do
+		echo "line $i of the text"
+		i=$((i + 1))
+	done >text
+	cat text
+	echo quit
+} >typed
+input=typed
+limit=60
+vmm_run --nodefaults -k console.bin
+reports 'console' 5 && expect 'console' 0 'polled: hello'
+sed -n 's/^echo: //p' out | tr -d '\r' >echoed
+check 'console text' 'what came back differs' cmp text echoed
+vmm_run --nodefaults -k hvc.bin --console virtio
+expect 'hvc' 0 ready 'echo: hello' 'echo: quit' 'done'
+sed -n 's/^echo: //p' out | grep -vx -e hello -e quit >echoed
+check 'hvc text' 'what came back differs' cmp text echoed
+limit=20 input=
+
+# A reader that has gone away, or never was, does not end the guest.
+{ timeout 20 vmm run --nodefaults -k timer.bin; echo $? >status; } </dev/null 2>err | true
+read -r status <status
+: >out
+expect 'reader gone' 0
+timeout 20 vmm run --nodefaults -k timer.bin </dev/null >&- 2>err
+status=$?
+expect 'stdout closed' 0
+timeout 20 vmm run --nodefaults -k timer.bin <&- >out 2>err
+status=$?
+expect 'stdin closed' 0 'done'
+
+summary

@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs on the arm64 host: a Debian guest, case by case. Arguments: the groups of cases to run.
+
+suite=t2
+# shellcheck source=tests/lib.sh
+. ./lib.sh
+limit=90
+
+# linux TEST OPTION...: boots the guest with t2=TEST.
+linux() {
+	t2=$1
+	shift
+	vmm_run -k Image -i initrd -m 256 -p "console=ttyAMA0 t2=$t2" "$@"
+}
+
+boot() {
+	for cpus in 1 2 4; do
+		linux none -c $cpus
+		expect "boot with $cpus CPUs" 0 "report: cpus: $cpus" 'report: kernel: .*'
+	done
+	linux rng
+	expect hwrng 0 'rng: virtio_rng.0' 'test: exit 0'
+}
+
+disk() {
+	linux disk -d a.ext4 -d b.ext4 -d c.raw,ro
+	tr -d '\r' <out >disk.out
+	expect 'disk written' 0 'test: exit 0' "vdc: $(head -c 512 c.raw | sha256sum)"
+	sed -n 's/^sum: \(.*\/a\/.*\)/\1/p' disk.out >sums
+	sed -n 's/^again: //p' disk.out >again
+	check 'disk read again' 'the guest read something else' cmp sums again
+}
+
+net() {
+	modprobe tun
+	tunctl -t tap0 >/dev/null && ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 up
+	head -c 20971520 /dev/urandom >sent
+	sum=$(md5sum <sent)
+	# busybox nc gives up when its input ends first: this one does not.
+	mkfifo hold
+	exec 6<>hold
+	{ nc -l -p 5001 <sent; nc -l -p 5001 <sent; } >/dev/null &
+	sender=$!
+	nc -l -p 5002 >returned <&6 &
+	receiver=$!
+	linux net -n mode=tap,tapif=tap0
+	expect 'ping' 0 'ping: 20 packets transmitted, 20 packets received, 0% packet loss'
+	expect 'tcp to the guest' 0 "received: $sum" 'test: exit 0'
+	kill $sender $receiver 2>/dev/null
+	wait
+	check 'tcp to the host' 'what came back differs' cmp sent returned
+	tunctl -d tap0 >/dev/null
+}
+
+console() {
+	for tty in ttyAMA0 hvc0; do
+		kind=serial
+		[ $tty = ttyAMA0 ] || kind=virtio
+		vmm_drive '*ready on*' 'send Hello, %%s world\n' '*typed: Hello*' 'send off\n' -- \
+			-k Image -i initrd -m 256 --console $kind -p "console=$tty t2=talk-$tty"
+		expect "$tty both ways" 0 'typed: Hello, %s world' 'typed: off' 'test: exit 0'
+	done
+}
+
+ends() {
+	vmm_drive '*ready on*' 'send reboot\n' '*ready on*' 'send off\n' -- \
+		-k Image -i initrd -m 256 -p "console=ttyAMA0 t2=talk-ttyAMA0"
+	expect 'reboot in place' 0 'typed: reboot' 'typed: off' 'test: exit 0'
+	vmm_drive '*ready on*' 'send reboot\n' -- \
+		-k Image -i initrd -m 256 -p "console=ttyAMA0 t2=talk-ttyAMA0" --no-reboot
+	expect 'reboot with --no-reboot' 32 'typed: reboot'
+	vmm_drive '*ready for the key*' 'signal TERM' -- \
+		-k Image -i initrd -m 256 -p "console=ttyAMA0 t2=power" --grace 60
+	expect 'power key' 0 'key: 1 116 1' 'test: exit 0'
+}
+
+for group; do
+	$group
+done
+summary

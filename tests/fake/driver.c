@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tests/fake/driver.h"
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "vmm/core/state.h"
+
+/* A mistake of the test itself. */
+#define REQUIRE(cond)                                                              \
+	do {                                                                       \
+		if (!(cond)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
+			abort();                                                   \
+		}                                                                  \
+	} while (0)
+
+/* --- a split ring ------------------------------------------------------------------------------ */
+
+static void *at(const struct fake_ring *ring, gpa_t gpa, uint64_t len)
+{
+	void *p = guest_mem_ptr(ring->mem, gpa, len);
+
+	REQUIRE(p);
+	return p;
+}
+
+static _Atomic uint16_t *word(const struct fake_ring *ring, gpa_t gpa)
+{
+	return at(ring, gpa, sizeof(uint16_t));
+}
+
+static gpa_t page_up(gpa_t gpa)
+{
+	return (gpa + 4095) & ~(gpa_t)4095;
+}
+
+gpa_t fake_ring_init(struct fake_ring *ring, struct guest_mem *mem, gpa_t at_gpa, unsigned int num)
+{
+	gpa_t end;
+
+	*ring = (struct fake_ring){ .mem = mem, .num = num, .desc = at_gpa };
+	ring->avail = ring->desc + num * sizeof(struct vring_desc);
+	ring->used = page_up(ring->avail + 6 + 2 * num);
+	end = page_up(ring->used + 6 + 8 * num);
+	memset(at(ring, at_gpa, end - at_gpa), 0, end - at_gpa);
+	return end;
+}
+
+void fake_table_desc(struct fake_ring *ring, gpa_t table, uint16_t i, gpa_t addr, uint32_t len,
+		     uint16_t flags, uint16_t next)
+{
+	struct vring_desc d = { .addr = addr, .len = len, .flags = flags, .next = next };
+	uint8_t *to = at(ring, table + i * sizeof(d), sizeof(d));
+	uint64_t words[2];
+
+	if ((uintptr_t)to % 8) {
+		memcpy(to, &d, sizeof(d));
+		return;
+	}
+	memcpy(words, &d, sizeof(d));
+	for (unsigned int w = 0; w < 2; w++)
+		atomic_store_explicit((_Atomic uint64_t *)to + w, words[w], memory_order_relaxed);
+}
+
+void fake_ring_desc(struct fake_ring *ring, uint16_t i, gpa_t addr, uint32_t len, uint16_t flags,
+		    uint16_t next)
+{
+	fake_table_desc(ring, ring->desc, i, addr, len, flags, next);
+}
+
+void fake_ring_set_avail_idx(struct fake_ring *ring, uint16_t idx)
+{
+	ring->avail_idx = idx;
+	atomic_store_explicit(word(ring, ring->avail + 2), idx, memory_order_release);
+}
+
+void fake_ring_avail(struct fake_ring *ring, uint16_t head)
+{
+	atomic_store_explicit(word(ring, ring->avail + 4 + 2 * (ring->avail_idx % ring->num)), head,
+			      memory_order_relaxed);
+	fake_ring_set_avail_idx(ring, ring->avail_idx + 1);
+}
+
+static uint16_t buf_flags(const struct fake_buf *buf, bool more)
+{
+	return (buf->in ? VRING_DESC_F_WRITE : 0) | (more ? VRING_DESC_F_NEXT : 0);
+}
+
+uint16_t fake_ring_add(struct fake_ring *ring, const struct fake_buf *bufs, unsigned int n)
+{
+	uint16_t head = ring->next_desc;
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint16_t d = (head + i) % ring->num;
+
+		fake_ring_desc(ring, d, bufs[i].addr, bufs[i].len, buf_flags(&bufs[i], i + 1 < n),
+			       (d + 1) % ring->num);
+	}
+	ring->next_desc = (head + n) % ring->num;
+	fake_ring_avail(ring, head);
+	return head;
+}
+
+uint16_t fake_ring_add_indirect(struct fake_ring *ring, gpa_t table, const struct fake_buf *bufs,
+				unsigned int n)
+{
+	uint16_t head = ring->next_desc;
+
+	for (unsigned int i = 0; i < n; i++)
+		fake_table_desc(ring, table, i, bufs[i].addr, bufs[i].len,
+				buf_flags(&bufs[i], i + 1 < n), i + 1);
+	fake_ring_desc(ring, head, table, n * sizeof(struct vring_desc), VRING_DESC_F_INDIRECT, 0);
+	ring->next_desc = (head + 1) % ring->num;
+	fake_ring_avail(ring, head);
+	return head;
+}
+
+bool fake_ring_wants_kick(struct fake_ring *ring)
+{
+	uint16_t old = ring->kicked, new = ring->avail_idx;
+
+	ring->kicked = new;
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!ring->event_idx)
+		return old != new &&
+		       !(atomic_load(word(ring, ring->used)) & VRING_USED_F_NO_NOTIFY);
+	return vring_need_event(atomic_load(word(ring, ring->used + 4 + 8 * ring->num)), new, old);
+}
+
+bool fake_ring_used(struct fake_ring *ring, uint32_t *id, uint32_t *len)
+{
+	_Atomic uint32_t *elem;
+
+	if (atomic_load_explicit(word(ring, ring->used + 2), memory_order_acquire) ==
+	    ring->used_idx)
+		return false;
+	elem = at(ring, ring->used + 4 + 8 * (ring->used_idx % ring->num), 8);
+	*id = atomic_load_explicit(&elem[0], memory_order_relaxed);
+	*len = atomic_load_explicit(&elem[1], memory_order_relaxed);
+	ring->used_idx++;
+	return true;
+}
+
+void fake_ring_no_interrupt(struct fake_ring *ring, bool off)
+{
+	atomic_store(word(ring, ring->avail), off ? VRING_AVAIL_F_NO_INTERRUPT : 0);
+}
+
+void fake_ring_used_event(struct fake_ring *ring, uint16_t idx)
+{
+	atomic_store(word(ring, ring->avail + 4 + 2 * ring->num), idx);
+}
+
+/* --- a guest with one device ------------------------------------------------------------------- */
+
+void fake_guest_init(struct fake_guest *g)
+{
+	memset(g, 0, sizeof(*g));
+	g->ram = mmap(NULL, FAKE_RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
+	REQUIRE(g->ram != MAP_FAILED);
+	REQUIRE(!guest_mem_add(&g->mem, FAKE_RAM_BASE, FAKE_RAM_SIZE, g->ram));
+	bus_init(&g->bus);
+	REQUIRE(!loop_create(&g->loop));
+	g->log = (struct log){ .fd = -1, .prefix = "" };
+	g->env = (struct device_env){
+		.mem = &g->mem,
+		.bus = &g->bus,
+		.loop = g->loop,
+		.log = &g->log,
+		.base = FAKE_DEV_BASE,
+		.irq = fake_irq(&g->irq),
+	};
+	g->env.irq.edge = true;
+}
+
+void fake_guest_fini(struct fake_guest *g)
+{
+	if (g->dev)
+		g->dev->ops->destroy(g->dev);
+	loop_destroy(g->loop);
+	bus_fini(&g->bus);
+	guest_mem_destroy(&g->mem);
+	munmap(g->ram, FAKE_RAM_SIZE);
+}
+
+void *fake_ptr(struct fake_guest *g, gpa_t gpa)
+{
+	REQUIRE(gpa - FAKE_RAM_BASE < FAKE_RAM_SIZE);
+	return g->ram + (gpa - FAKE_RAM_BASE);
+}
+
+uint32_t fake_read(struct fake_guest *g, uint64_t reg)
+{
+	uint64_t val;
+
+	REQUIRE(!bus_read(&g->bus, FAKE_DEV_BASE + reg, 4, &val));
+	return val;
+}
+
+void fake_write(struct fake_guest *g, uint64_t reg, uint32_t val)
+{
+	REQUIRE(!bus_write(&g->bus, FAKE_DEV_BASE + reg, 4, val));
+}
+
+bool fake_guest_negotiate(struct fake_guest *g, uint64_t features)
+{
+	uint32_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE;
+
+	fake_write(g, VIRTIO_MMIO_STATUS, 0);
+	fake_write(g, VIRTIO_MMIO_STATUS, status);
+	fake_write(g, VIRTIO_MMIO_STATUS, status |= VIRTIO_CONFIG_S_DRIVER);
+	for (unsigned int sel = 0; sel < 2; sel++) {
+		fake_write(g, VIRTIO_MMIO_DEVICE_FEATURES_SEL, sel);
+		fake_write(g, VIRTIO_MMIO_DRIVER_FEATURES_SEL, sel);
+		fake_write(g, VIRTIO_MMIO_DRIVER_FEATURES,
+			   fake_read(g, VIRTIO_MMIO_DEVICE_FEATURES) & features >> 32 * sel);
+	}
+	fake_write(g, VIRTIO_MMIO_STATUS, status |= VIRTIO_CONFIG_S_FEATURES_OK);
+	return fake_read(g, VIRTIO_MMIO_STATUS) == status;
+}
+
+void fake_guest_queue(struct fake_guest *g, unsigned int q, const struct fake_ring *ring)
+{
+	fake_write(g, VIRTIO_MMIO_QUEUE_SEL, q);
+	fake_write(g, VIRTIO_MMIO_QUEUE_NUM, ring->num);
+	fake_write(g, VIRTIO_MMIO_QUEUE_DESC_LOW, ring->desc);
+	fake_write(g, VIRTIO_MMIO_QUEUE_DESC_HIGH, ring->desc >> 32);
+	fake_write(g, VIRTIO_MMIO_QUEUE_AVAIL_LOW, ring->avail);
+	fake_write(g, VIRTIO_MMIO_QUEUE_AVAIL_HIGH, ring->avail >> 32);
+	fake_write(g, VIRTIO_MMIO_QUEUE_USED_LOW, ring->used);
+	fake_write(g, VIRTIO_MMIO_QUEUE_USED_HIGH, ring->used >> 32);
+	fake_write(g, VIRTIO_MMIO_QUEUE_READY, 1);
+}
+
+bool fake_guest_start(struct fake_guest *g, uint64_t features, unsigned int nqueues,
+		      unsigned int num)
+{
+	gpa_t next = FAKE_RAM_BASE;
+	uint32_t status;
+
+	features |= 1ULL << VIRTIO_F_VERSION_1;
+	if (!fake_guest_negotiate(g, features))
+		return false;
+	for (unsigned int q = 0; q < nqueues; q++) {
+		next = fake_ring_init(&g->rings[q], &g->mem, next, num);
+		g->rings[q].event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
+		fake_guest_queue(g, q, &g->rings[q]);
+	}
+	status = fake_read(g, VIRTIO_MMIO_STATUS) | VIRTIO_CONFIG_S_DRIVER_OK;
+	fake_write(g, VIRTIO_MMIO_STATUS, status);
+	return fake_read(g, VIRTIO_MMIO_STATUS) == status;
+}
+
+void fake_guest_kick(struct fake_guest *g, unsigned int q)
+{
+	if (fake_ring_wants_kick(&g->rings[q]))
+		fake_write(g, VIRTIO_MMIO_QUEUE_NOTIFY, q);
+}
+
+void fake_guest_run(struct fake_guest *g)
+{
+	do
+		loop_drain(g->loop);
+	while (loop_poll(g->loop, 0));
+}
+
+bool fake_guest_wait(struct fake_guest *g, unsigned int q, uint32_t *id, uint32_t *len)
+{
+	uint64_t end = loop_now_ns() + 10000000000;
+
+	while (!fake_ring_used(&g->rings[q], id, len)) {
+		if (loop_now_ns() > end)
+			return false;
+		loop_poll(g->loop, 100);
+	}
+	return true;
+}
+
+void fake_save(struct device *dev, struct stream *out)
+{
+	struct state s;
+
+	stream_open_buf(out);
+	state_init_save(&s, out);
+	pthread_mutex_lock(&dev->lock);
+	dev->ops->state(dev, &s);
+	pthread_mutex_unlock(&dev->lock);
+	REQUIRE(!s.err);
+	stream_rewind(out);
+}
+
+int fake_load(struct device *dev, const void *data, size_t len)
+{
+	struct stream in;
+	struct state s;
+	int err;
+
+	stream_open_data(&in, data, len);
+	state_init_load(&s, &in);
+	pthread_mutex_lock(&dev->lock);
+	dev->ops->state(dev, &s);
+	pthread_mutex_unlock(&dev->lock);
+	err = state_end(&s);
+	stream_close(&in);
+	return err;
+}
+
+int fake_guest_move(struct fake_guest *from, struct fake_guest *to)
+{
+	struct stream saved;
+	int err;
+
+	fake_save(from->dev, &saved);
+	memcpy(to->ram, from->ram, FAKE_RAM_SIZE);
+	memcpy(to->rings, from->rings, sizeof(to->rings));
+	for (unsigned int q = 0; q < FAKE_QUEUES; q++)
+		to->rings[q].mem = &to->mem;
+	err = fake_load(to->dev, saved.buf, saved.len);
+	stream_close(&saved);
+	return err;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef TESTS_FAKE_DRIVER_H
+#define TESTS_FAKE_DRIVER_H
+
+#include <linux/virtio_ring.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tests/fake/irq.h"
+#include "vmm/core/bus.h"
+#include "vmm/core/device.h"
+#include "vmm/core/log.h"
+#include "vmm/core/loop.h"
+#include "vmm/core/mem.h"
+#include "vmm/core/stream.h"
+
+/*
+ * The driver's side of virtio, as a small model of the specification: rings in guest memory that
+ * can also be filled with nonsense, and a guest with one device behind virtio-mmio.
+ */
+
+/* --- a split ring ------------------------------------------------------------------------------ */
+
+struct fake_buf {
+	gpa_t addr;
+	uint32_t len;
+	bool in; /* the device writes it */
+};
+
+struct fake_ring {
+	struct guest_mem *mem;
+	unsigned int num;
+	gpa_t desc, avail, used;
+	uint16_t avail_idx; /* next entry to make available */
+	uint16_t used_idx; /* next entry to take back */
+	uint16_t kicked; /* avail_idx when fake_ring_wants_kick() was asked last */
+	uint16_t next_desc; /* descriptors are handed out in a circle */
+	bool event_idx;
+};
+
+/* Lays a zeroed ring out from `at` on (page aligned) and returns the first address behind it. */
+gpa_t fake_ring_init(struct fake_ring *ring, struct guest_mem *mem, gpa_t at, unsigned int num);
+
+/* Writes one descriptor, of the ring or of a table anywhere. */
+void fake_ring_desc(struct fake_ring *ring, uint16_t i, gpa_t addr, uint32_t len, uint16_t flags,
+		    uint16_t next);
+void fake_table_desc(struct fake_ring *ring, gpa_t table, uint16_t i, gpa_t addr, uint32_t len,
+		     uint16_t flags, uint16_t next);
+/* Makes the chain at `head` available. */
+void fake_ring_avail(struct fake_ring *ring, uint16_t head);
+/* Moves the available index without an entry, for impossible positions. */
+void fake_ring_set_avail_idx(struct fake_ring *ring, uint16_t idx);
+
+/* Adds a chain of direct descriptors, or one through a table at `table`: its head. */
+uint16_t fake_ring_add(struct fake_ring *ring, const struct fake_buf *bufs, unsigned int n);
+uint16_t fake_ring_add_indirect(struct fake_ring *ring, gpa_t table, const struct fake_buf *bufs,
+				unsigned int n);
+
+/* Whether a driver would notify for what it added since it was last asked. */
+bool fake_ring_wants_kick(struct fake_ring *ring);
+/* Takes the next used entry: false when there is none. */
+bool fake_ring_used(struct fake_ring *ring, uint32_t *id, uint32_t *len);
+/* Interrupt suppression: the avail flags, or (event index) the used entry to interrupt after. */
+void fake_ring_no_interrupt(struct fake_ring *ring, bool off);
+void fake_ring_used_event(struct fake_ring *ring, uint16_t idx);
+
+/* --- a guest with one device ------------------------------------------------------------------- */
+
+enum {
+	FAKE_RAM_BASE = 0x40000000,
+	FAKE_RAM_SIZE = 4 << 20,
+	FAKE_DEV_BASE = 0xa000000,
+	FAKE_QUEUES = 2,
+	FAKE_DATA = FAKE_RAM_BASE + (1 << 20), /* free for buffers from here on */
+};
+
+struct fake_guest {
+	uint8_t *ram;
+	struct guest_mem mem;
+	struct bus bus;
+	struct loop *loop;
+	struct log log; /* silent */
+	struct fake_irq irq;
+	struct device_env env; /* to create the device with */
+	struct device *dev; /* set by the test; destroyed with the guest */
+	struct fake_ring rings[FAKE_QUEUES];
+};
+
+void fake_guest_init(struct fake_guest *g);
+void fake_guest_fini(struct fake_guest *g);
+
+void *fake_ptr(struct fake_guest *g, gpa_t gpa);
+
+uint32_t fake_read(struct fake_guest *g, uint64_t reg);
+void fake_write(struct fake_guest *g, uint64_t reg, uint32_t val);
+
+/* The driver's initialisation (VIRTIO 1.2, 3.1.1) with as many of `features` as are offered, and
+ * queues of `num` entries: whether the device took it. */
+bool fake_guest_start(struct fake_guest *g, uint64_t features, unsigned int nqueues,
+		      unsigned int num);
+/* Its parts. */
+bool fake_guest_negotiate(struct fake_guest *g, uint64_t features);
+void fake_guest_queue(struct fake_guest *g, unsigned int q, const struct fake_ring *ring);
+
+/* Notifies queue q, if the ring asks for it. */
+void fake_guest_kick(struct fake_guest *g, unsigned int q);
+/* Runs the loop until nothing is left to do, offloaded work included. */
+void fake_guest_run(struct fake_guest *g);
+/* Runs the loop until queue q has a used entry (10 s at most): whether it has. */
+bool fake_guest_wait(struct fake_guest *g, unsigned int q, uint32_t *id, uint32_t *len);
+
+/* Saves a device's state to a new buffer stream, which the caller closes. */
+void fake_save(struct device *dev, struct stream *out);
+/* Loads it: 0 or the error. */
+int fake_load(struct device *dev, const void *data, size_t len);
+/* Saves the device and loads it into `to`, whose memory becomes a copy: 0 or state_end()'s error. */
+int fake_guest_move(struct fake_guest *from, struct fake_guest *to);
+
+#endif

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Shared by the test scripts here and, copied, on the arm64 host (busybox sh).
+#
+# A test reports each case with pass or fail and ends with summary.
+
+suite=${suite:-test}
+passed=0 failed=0
+
+pass() {
+	passed=$((passed + 1))
+	echo "ok $suite $1"
+}
+
+# fail NAME WHY [FILE...]: and the ends of the files that tell more.
+fail() {
+	failed=$((failed + 1))
+	echo "FAIL $suite $1: $2"
+	shift 2
+	for file; do
+		[ ! -s "$file" ] || tail -n "${show:-15}" "$file" | sed "s/^/    $(basename "$file"): /"
+	done
+}
+
+# check NAME WHY COMMAND...: passes if the command succeeds.
+check() {
+	name=$1 why=$2
+	shift 2
+	if "$@"; then pass "$name"; else fail "$name" "$why"; fi
+}
+
+summary() {
+	echo "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ]
+}
+
+# --- on the host: vmm and its guest --------------------------------------------------------------
+
+# vmm_run OPTION...: `vmm run` with its input from $input (a file), a time limit in $limit, its
+# output in `out` and `err`, its exit status in $status.
+vmm_run() {
+	timeout "${limit:-20}" vmm run "$@" <"${input:-/dev/null}" >out 2>err
+	status=$?
+}
+
+# vmm_drive [PATTERN ACTION]... -- OPTION...: the same, and does each action when a line of output
+# (its messages included) matches the pattern before it: `send TEXT` to the guest's console,
+# `signal NAME` to vmm, `run COMMAND`. Everything lands in `out`.
+vmm_drive() {
+	rm -f in pid status err
+	mkfifo in
+	: >steps
+	while [ "$1" != -- ]; do
+		printf '%s\n%s\n' "$1" "$2" >>steps
+		shift 2
+	done
+	shift
+	{
+		sh -c 'echo $$ >pid; limit=$1; shift; exec timeout "$limit" vmm run "$@"' - \
+			"${limit:-20}" "$@" <in 2>&1
+		echo $? >status
+	} | drive_lines >out
+	read -r status <status
+	rm -f in
+}
+
+drive_lines() {
+	exec 4>in 5<steps
+	IFS= read -r pattern <&5
+	IFS= read -r action <&5
+	while IFS= read -r line; do
+		printf '%s\n' "$line"
+		# shellcheck disable=SC2254 # a pattern is what it is
+		case $line in
+		$pattern) ;;
+		*) continue ;;
+		esac
+		# shellcheck disable=SC2059 # and a text may have escapes
+		case $action in
+		send\ *) printf "${action#send }" >&4 ;;
+		signal\ *) kill -s "${action#signal }" "$(cat pid)" ;;
+		run\ *) eval "${action#run }" ;;
+		esac
+		# After the last step no line matches: none is empty and has a newline.
+		IFS= read -r pattern <&5 || pattern='
+'
+		IFS= read -r action <&5
+	done
+}
+
+# expect NAME STATUS PATTERN...: judges the last run: its status, and for each extended regular
+# expression a whole line of output that matches it.
+expect() {
+	name=$1 want=$2
+	shift 2
+	if [ "$status" -ne "$want" ]; then
+		fail "$name" "exit status $status, not $want" out err
+		return
+	fi
+	tr -d '\r' <out >lines
+	for pattern; do
+		if ! grep -aqxE -e "$pattern" lines; then
+			fail "$name" "no line is '$pattern'" out err
+			return
+		fi
+	done
+	pass "$name"
+}

@@ -1,0 +1,661 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/fake/driver.h"
+#include "virtio/blk.h"
+#include "virtio/disk.h"
+#include "virtio/mmio.h"
+
+enum {
+	SECTOR = 512,
+	SECTORS = 8192,
+	DISK_SIZE = SECTORS * SECTOR,
+	NUM = 256,
+	HDR = FAKE_DATA, /* 16 bytes a request */
+	STATUS = FAKE_DATA + 0x2000, /* a byte a request */
+	DATA = FAKE_DATA + 0x10000,
+	UNTOUCHED = 0xee, /* a status that no device writes */
+	RUNNING = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+		  VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK,
+};
+
+#define ALL_FEATURES (~0ULL)
+#define NO_FLUSH     (ALL_FEATURES & ~(1ULL << VIRTIO_BLK_F_FLUSH))
+
+static char path[] = "vmm-blk-XXXXXX";
+static int file;
+static struct fake_guest g;
+static struct fail fail;
+
+/* Sector n is full of the byte n % 251. */
+static void setup(void)
+{
+	static uint8_t image[DISK_SIZE];
+
+	strcpy(path, "vmm-blk-XXXXXX");
+	ck_assert_int_eq(chdir(getenv("TMPDIR") ?: "/tmp"), 0);
+	file = mkstemp(path);
+	ck_assert_int_ge(file, 0);
+	for (unsigned int i = 0; i < DISK_SIZE; i++)
+		image[i] = i / SECTOR % 251;
+	ck_assert_int_eq(write(file, image, DISK_SIZE), DISK_SIZE);
+	memset(&fail, 0, sizeof(fail));
+	fake_guest_init(&g);
+}
+
+static void teardown(void)
+{
+	fake_guest_fini(&g);
+	close(file);
+	unlink(path);
+}
+
+static void create(bool ro)
+{
+	const struct blk_config cfg = { .transport = &virtio_mmio,
+					.path = path,
+					.ro = ro,
+					.serial = "serial-0123456789abcdef" };
+
+	ck_assert_msg(!blk_create(&g.env, &cfg, &g.dev, &fail), "%s", fail.text);
+}
+
+static void start(bool ro, uint64_t features)
+{
+	create(ro);
+	ck_assert(fake_guest_start(&g, features, 1, NUM));
+}
+
+static void header(unsigned int slot, uint32_t type, uint64_t sector)
+{
+	struct virtio_blk_outhdr *hdr = fake_ptr(&g, HDR + slot * sizeof(*hdr));
+
+	*hdr = (struct virtio_blk_outhdr){ .type = type, .sector = sector };
+	*(uint8_t *)fake_ptr(&g, STATUS + slot) = UNTOUCHED;
+}
+
+static uint8_t status_of(unsigned int slot)
+{
+	return *(uint8_t *)fake_ptr(&g, STATUS + slot);
+}
+
+/* Adds the usual chain: header, data, status. */
+static void add(unsigned int slot, uint32_t type, uint64_t sector, gpa_t data, uint32_t len)
+{
+	const struct fake_buf bufs[] = {
+		{ HDR + slot * sizeof(struct virtio_blk_outhdr), 16, false },
+		{ data, len, type != VIRTIO_BLK_T_OUT },
+		{ STATUS + slot, 1, true },
+	};
+
+	header(slot, type, sector);
+	if (!len) {
+		const struct fake_buf two[] = { bufs[0], bufs[2] };
+
+		fake_ring_add(&g.rings[0], two, 2);
+	} else {
+		fake_ring_add(&g.rings[0], bufs, 3);
+	}
+}
+
+/* One request from start to end: its status; the used length goes to *len. */
+static uint8_t request(uint32_t type, uint64_t sector, gpa_t data, uint32_t size, uint32_t *len)
+{
+	uint32_t id;
+
+	add(0, type, sector, data, size);
+	fake_guest_kick(&g, 0);
+	ck_assert(fake_guest_wait(&g, 0, &id, len));
+	return status_of(0);
+}
+
+static bool all_are(gpa_t gpa, size_t len, uint8_t value)
+{
+	const uint8_t *p = fake_ptr(&g, gpa);
+
+	for (size_t i = 0; i < len; i++)
+		if (p[i] != value)
+			return false;
+	return true;
+}
+
+/* --- the image --------------------------------------------------------------------------------- */
+
+static void refused(const char *name, bool ro, const char *word)
+{
+	struct fail why = { 0 };
+	struct disk disk;
+
+	ck_assert_int_lt(disk_open(&disk, name, ro, &why), 0);
+	ck_assert_int_eq(disk.fd, -1);
+	ck_assert_int_eq(why.code, EXIT_CONFIG);
+	ck_assert_msg(strstr(why.text, name) && strstr(why.text, word), "%s", why.text);
+}
+
+START_TEST(not_an_image)
+{
+	refused("/nonexistent/disk", false, "No such file");
+	refused("/", false, "directory");
+	refused("/", true, "directory");
+	refused("/dev/null", false, "neither");
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	refused(path, false, "neither");
+	refused(path, true, "neither");
+}
+END_TEST
+
+START_TEST(bad_sizes)
+{
+	ck_assert_int_eq(ftruncate(file, 0), 0);
+	refused(path, false, "empty");
+	ck_assert_int_eq(ftruncate(file, 1), 0);
+	refused(path, false, "multiple of 512");
+	ck_assert_int_eq(ftruncate(file, 1025), 0);
+	refused(path, true, "multiple of 512");
+}
+END_TEST
+
+START_TEST(read_only_file)
+{
+	struct disk disk;
+
+	ck_assert_int_eq(fchmod(file, 0444), 0);
+	refused(path, false, ",ro");
+	ck_assert_int_eq(disk_open(&disk, path, true, &fail), 0);
+	disk_close(&disk);
+}
+END_TEST
+
+START_TEST(locks)
+{
+	struct disk first, second;
+
+	ck_assert_int_eq(disk_open(&first, path, false, &fail), 0);
+	refused(path, false, "in use");
+	refused(path, true, "in use");
+	disk_close(&first);
+	ck_assert_int_eq(disk_open(&first, path, true, &fail), 0);
+	ck_assert_int_eq(disk_open(&second, path, true, &fail), 0);
+	refused(path, false, "in use");
+	disk_close(&first);
+	refused(path, false, "in use");
+	disk_close(&second);
+	ck_assert_int_eq(disk_open(&first, path, false, &fail), 0);
+	ck_assert_uint_eq(first.size, DISK_SIZE);
+	disk_close(&first);
+}
+END_TEST
+
+START_TEST(options)
+{
+	char plain[] = "a=b.img", full[] = "x.img,ro,serial=S1", bad[] = "x.img,rw", none[] = "";
+	char empty[] = ",ro", valued[] = "x.img,ro=1";
+	struct blk_config cfg = { .transport = &virtio_mmio, .serial = "old" };
+
+	ck_assert_int_eq(blk_parse(&cfg, plain, &fail), 0);
+	ck_assert_str_eq(cfg.path, "a=b.img");
+	ck_assert(!cfg.ro);
+	ck_assert_ptr_null(cfg.serial);
+	ck_assert_ptr_eq(cfg.transport, &virtio_mmio);
+	ck_assert_int_eq(blk_parse(&cfg, full, &fail), 0);
+	ck_assert_str_eq(cfg.path, "x.img");
+	ck_assert(cfg.ro);
+	ck_assert_str_eq(cfg.serial, "S1");
+	ck_assert_int_eq(blk_parse(&cfg, bad, &fail), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(fail.text, "'rw'"));
+	ck_assert_int_eq(blk_parse(&cfg, none, &fail), -EINVAL);
+	ck_assert_int_eq(blk_parse(&cfg, empty, &fail), -EINVAL);
+	ck_assert_int_eq(blk_parse(&cfg, valued, &fail), -EINVAL);
+}
+END_TEST
+
+/* Nothing is left behind, neither lock nor address, when creation fails. */
+START_TEST(failed_creation)
+{
+	struct blk_config cfg = { .transport = &virtio_mmio, .path = "/nonexistent/disk" };
+	struct device *second = NULL;
+
+	ck_assert_int_eq(blk_create(&g.env, &cfg, &second, &fail), -ENOENT);
+	ck_assert_ptr_null(second);
+	create(false);
+	cfg.path = path;
+	ck_assert_int_eq(blk_create(&g.env, &cfg, &second, &fail), -EBUSY);
+}
+END_TEST
+
+/* --- requests ---------------------------------------------------------------------------------- */
+
+START_TEST(config_space)
+{
+	uint64_t val;
+
+	create(_i);
+	ck_assert_uint_eq(fake_read(&g, VIRTIO_MMIO_DEVICE_ID), VIRTIO_ID_BLOCK);
+	ck_assert_int_eq(bus_read(&g.bus, FAKE_DEV_BASE + VIRTIO_MMIO_CONFIG, 8, &val), 0);
+	ck_assert_uint_eq(val, SECTORS);
+	ck_assert_int_eq(bus_read(&g.bus, FAKE_DEV_BASE + VIRTIO_MMIO_CONFIG + 1, 1, &val), 0);
+	ck_assert_uint_eq(val, SECTORS >> 8);
+	ck_assert_uint_eq(
+		fake_read(&g, VIRTIO_MMIO_CONFIG + offsetof(struct virtio_blk_config, seg_max)),
+		254);
+	ck_assert_uint_eq(
+		fake_read(&g, VIRTIO_MMIO_CONFIG + offsetof(struct virtio_blk_config, blk_size)),
+		512);
+	ck_assert_uint_eq(fake_read(&g, VIRTIO_MMIO_DEVICE_FEATURES) >> VIRTIO_BLK_F_RO & 1, _i);
+}
+END_TEST
+
+START_TEST(read_sectors)
+{
+	uint32_t len;
+
+	start(false, ALL_FEATURES & ~(1ULL << VIRTIO_RING_F_EVENT_IDX));
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 7, DATA, SECTOR, &len), VIRTIO_BLK_S_OK);
+	ck_assert_uint_eq(len, SECTOR + 1);
+	ck_assert(all_are(DATA, SECTOR, 7));
+	ck_assert(all_are(DATA + SECTOR, SECTOR, 0));
+	/* Up to the last one, and from a cold cache. */
+	ck_assert_int_eq(fdatasync(file), 0);
+	posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, SECTORS - 2048, DATA, 1 << 20, &len),
+			  VIRTIO_BLK_S_OK);
+	ck_assert_uint_eq(len, (1 << 20) + 1);
+	for (unsigned int i = 0; i < 2048; i++)
+		ck_assert(all_are(DATA + i * SECTOR, SECTOR, (SECTORS - 2048 + i) % 251));
+	ck_assert_uint_eq(g.irq.pulses, 2);
+}
+END_TEST
+
+START_TEST(write_sectors)
+{
+	uint8_t back[2 * SECTOR];
+	uint32_t len;
+
+	/* Write-back and, for a driver that cannot flush, write-through. */
+	start(false, _i ? NO_FLUSH : ALL_FEATURES);
+	memset(fake_ptr(&g, DATA), 0xa5, 2 * SECTOR);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_OUT, 100, DATA, 2 * SECTOR, &len), VIRTIO_BLK_S_OK);
+	ck_assert_uint_eq(len, 1);
+	ck_assert_int_eq(pread(file, back, sizeof(back), 100 * SECTOR), sizeof(back));
+	for (unsigned int i = 0; i < sizeof(back); i++)
+		ck_assert_uint_eq(back[i], 0xa5);
+	ck_assert_int_eq(pread(file, back, 1, 102 * SECTOR), 1);
+	ck_assert_uint_eq(back[0], 102);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_FLUSH, 0, 0, 0, &len), VIRTIO_BLK_S_OK);
+	ck_assert_uint_eq(len, 1);
+}
+END_TEST
+
+START_TEST(get_id)
+{
+	uint32_t len;
+
+	start(false, ALL_FEATURES);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_GET_ID, 0, DATA, 20, &len), VIRTIO_BLK_S_OK);
+	ck_assert_uint_eq(len, 21);
+	ck_assert_mem_eq(fake_ptr(&g, DATA), "serial-0123456789abc", 20);
+	/* A short buffer takes what fits, a long one is not filled. */
+	memset(fake_ptr(&g, DATA), 0, 64);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_GET_ID, 0, DATA, 3, &len), VIRTIO_BLK_S_OK);
+	ck_assert_mem_eq(fake_ptr(&g, DATA), "ser\0", 4);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_GET_ID, 0, DATA, 64, &len), VIRTIO_BLK_S_OK);
+	ck_assert_uint_eq(len, 20);
+	ck_assert(all_are(DATA + 20, 44, 0));
+}
+END_TEST
+
+START_TEST(unknown_types)
+{
+	static const uint32_t types[] = {
+		2, 5, 9, 10, 11, 13, 14, 16, 100, 0x80000000, UINT32_MAX
+	};
+	uint32_t len;
+
+	start(false, ALL_FEATURES);
+	for (unsigned int i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		ck_assert_uint_eq(request(types[i], 0, DATA, SECTOR, &len), VIRTIO_BLK_S_UNSUPP);
+		ck_assert_uint_eq(len, 0);
+	}
+	ck_assert(all_are(DATA, SECTOR, 0));
+	ck_assert_uint_eq(fake_read(&g, VIRTIO_MMIO_STATUS), RUNNING);
+}
+END_TEST
+
+START_TEST(out_of_bounds)
+{
+	static const struct {
+		uint64_t sector;
+		uint32_t len;
+	} cases[] = {
+		{ SECTORS, SECTOR },
+		{ SECTORS - 1, 2 * SECTOR },
+		{ SECTORS + 1, SECTOR },
+		{ 1ULL << 55, SECTOR },
+		{ (1ULL << 55) - 1, 2 * SECTOR },
+		{ UINT64_MAX, SECTOR },
+		{ UINT64_MAX - 1, 4 * SECTOR },
+		{ 1ULL << 63, SECTOR },
+		{ 0, SECTOR - 1 },
+		{ 0, 1 },
+		{ SECTORS - 1, SECTOR + 1 },
+	};
+	uint32_t len;
+
+	start(false, ALL_FEATURES);
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert_msg(request(VIRTIO_BLK_T_IN, cases[i].sector, DATA, cases[i].len, &len) ==
+				      VIRTIO_BLK_S_IOERR,
+			      "read %u", i);
+		ck_assert_uint_eq(len, 0);
+		ck_assert_msg(request(VIRTIO_BLK_T_OUT, cases[i].sector, DATA, cases[i].len,
+				      &len) == VIRTIO_BLK_S_IOERR,
+			      "write %u", i);
+	}
+	ck_assert(all_are(DATA, 4 * SECTOR, 0));
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, SECTORS - 1, DATA, SECTOR, &len),
+			  VIRTIO_BLK_S_OK);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, SECTORS, DATA, 0, &len), VIRTIO_BLK_S_OK);
+	ck_assert_int_eq(lseek(file, 0, SEEK_END), DISK_SIZE);
+}
+END_TEST
+
+START_TEST(read_only_disk)
+{
+	uint8_t back;
+	uint32_t len;
+
+	start(true, ALL_FEATURES);
+	memset(fake_ptr(&g, DATA), 0xff, SECTOR);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_OUT, 5, DATA, SECTOR, &len), VIRTIO_BLK_S_IOERR);
+	ck_assert_int_eq(pread(file, &back, 1, 5 * SECTOR), 1);
+	ck_assert_uint_eq(back, 5);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_FLUSH, 0, 0, 0, &len), VIRTIO_BLK_S_OK);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 5, DATA, SECTOR, &len), VIRTIO_BLK_S_OK);
+	ck_assert(all_are(DATA, SECTOR, 5));
+}
+END_TEST
+
+/* A file that shrinks under the guest gives errors, not a hang. */
+START_TEST(truncated_behind_our_back)
+{
+	uint32_t len;
+
+	start(false, ALL_FEATURES);
+	ck_assert_int_eq(ftruncate(file, SECTOR), 0);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 0, DATA, 8 * SECTOR, &len), VIRTIO_BLK_S_IOERR);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 0, DATA, SECTOR, &len), VIRTIO_BLK_S_OK);
+}
+END_TEST
+
+/* Cuts [addr, addr+len) into pieces. */
+static unsigned int cut_up(struct fake_buf *bufs, gpa_t addr, uint32_t len, uint32_t piece, bool in)
+{
+	unsigned int n = 0;
+
+	for (uint32_t at = 0; at < len; at += piece)
+		bufs[n++] = (struct fake_buf){ addr + at, len - at < piece ? len - at : piece, in };
+	return n;
+}
+
+/* 2.7.4: a device does not care how a request is cut into descriptors. */
+START_TEST(any_layout)
+{
+	static const uint32_t cuts[][2] = {
+		{ 1, 17 }, { 5, 64 }, { 16, 500 }, { 16, 512 }, { 16, 513 }
+	};
+	struct fake_buf bufs[64];
+	unsigned int n;
+	uint32_t id, len;
+
+	/* Data to read and status lie in a row. */
+	start(false, ALL_FEATURES);
+	header(0, VIRTIO_BLK_T_IN, 9);
+	n = cut_up(bufs, HDR, 16, cuts[_i][0], false);
+	*(uint8_t *)fake_ptr(&g, DATA + SECTOR) = UNTOUCHED;
+	n += cut_up(bufs + n, DATA, SECTOR + 1, cuts[_i][1], true);
+	fake_ring_add_indirect(&g.rings[0], FAKE_DATA + 0x1000, bufs, n);
+	fake_guest_kick(&g, 0);
+	ck_assert(fake_guest_wait(&g, 0, &id, &len));
+	ck_assert_uint_eq(len, SECTOR + 1);
+	ck_assert(all_are(DATA, SECTOR, 9));
+	ck_assert(all_are(DATA + SECTOR, 1, VIRTIO_BLK_S_OK));
+
+	/* A write whose header and data share one descriptor. */
+	*(struct virtio_blk_outhdr *)fake_ptr(&g, DATA) =
+		(struct virtio_blk_outhdr){ .type = VIRTIO_BLK_T_OUT, .sector = 11 };
+	memset(fake_ptr(&g, DATA + 16), 0x77, SECTOR);
+	bufs[0] = (struct fake_buf){ DATA, 16 + SECTOR, false };
+	bufs[1] = (struct fake_buf){ STATUS, 1, true };
+	fake_ring_add(&g.rings[0], bufs, 2);
+	fake_guest_kick(&g, 0);
+	ck_assert(fake_guest_wait(&g, 0, &id, &len));
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 11, DATA + 2048, SECTOR, &len), VIRTIO_BLK_S_OK);
+	ck_assert(all_are(DATA + 2048, SECTOR, 0x77));
+}
+END_TEST
+
+static void breaks(const struct fake_buf *bufs, unsigned int n)
+{
+	ck_assert(fake_guest_start(&g, ALL_FEATURES, 1, NUM));
+	header(0, VIRTIO_BLK_T_IN, 0);
+	fake_ring_add(&g.rings[0], bufs, n);
+	fake_guest_kick(&g, 0);
+	fake_guest_run(&g);
+	ck_assert_uint_eq(fake_read(&g, VIRTIO_MMIO_STATUS), RUNNING | VIRTIO_CONFIG_S_NEEDS_RESET);
+	ck_assert_uint_eq(status_of(0), UNTOUCHED);
+}
+
+START_TEST(malformed_requests)
+{
+	const struct fake_buf status = { STATUS, 1, true };
+	const struct fake_buf no_status[] = { { HDR, 16, false } };
+	const struct fake_buf no_header[] = { status };
+	const struct fake_buf short_header[] = { { HDR, 15, false }, status };
+	const struct fake_buf device_page[] = { { 0x9000000, 16, false }, status };
+	const struct fake_buf backwards[] = { status, { HDR, 16, false } };
+	struct stream saved;
+	uint32_t len;
+
+	create(false);
+	breaks(no_status, 1);
+	breaks(no_header, 1);
+	breaks(short_header, 2);
+	breaks(device_page, 2);
+	breaks(backwards, 2);
+	/* A broken device can be saved too. */
+	fake_save(g.dev, &saved);
+	stream_close(&saved);
+	ck_assert(fake_guest_start(&g, ALL_FEATURES, 1, NUM));
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 1, DATA, SECTOR, &len), VIRTIO_BLK_S_OK);
+}
+END_TEST
+
+/* --- many at once ------------------------------------------------------------------------------ */
+
+/* All kinds in one batch, more than a round of the loop takes, answered by few interrupts. */
+START_TEST(full_queue)
+{
+	unsigned int done = 0;
+	uint32_t id, len;
+
+	/* Three descriptors each: 85 fill the queue. */
+	start(false, _i ? NO_FLUSH : ALL_FEATURES);
+	for (unsigned int i = 0; i < 85; i++) {
+		gpa_t data = DATA + i * 0x1000;
+
+		memset(fake_ptr(&g, data), i + 1, SECTOR);
+		if (i % 3 == 2)
+			add(i, VIRTIO_BLK_T_FLUSH, 0, data, SECTOR);
+		else
+			add(i, i % 3 ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN, 1000 + i, data, SECTOR);
+	}
+	fake_guest_kick(&g, 0);
+	fake_guest_run(&g);
+	for (; fake_ring_used(&g.rings[0], &id, &len); done++)
+		ck_assert_uint_eq(status_of(id / 3), VIRTIO_BLK_S_OK);
+	ck_assert_uint_eq(done, 85);
+	ck_assert_uint_lt(g.irq.pulses, 85);
+	for (unsigned int i = 0; i < 85; i++) {
+		uint8_t back[SECTOR];
+
+		if (i % 3 == 0)
+			ck_assert(all_are(DATA + i * 0x1000, SECTOR, (1000 + i) % 251));
+		ck_assert_int_eq(pread(file, back, SECTOR, (1000 + i) * SECTOR), SECTOR);
+		ck_assert_uint_eq(back[SECTOR - 1], i % 3 == 1 ? i + 1 : (1000 + i) % 251);
+	}
+}
+END_TEST
+
+static void *run_loop(void *arg)
+{
+	struct fake_guest *guest = arg;
+
+	loop_run(guest->loop);
+	return NULL;
+}
+
+/*
+ * A driver on its own thread resets the device with requests in flight, at ever another moment.
+ * Once the reset is done, nobody touches its memory.
+ */
+START_TEST(reset_in_flight)
+{
+	pthread_t loop;
+
+	create(false);
+	ck_assert_int_eq(pthread_create(&loop, NULL, run_loop, &g), 0);
+	for (unsigned int round = 0; round < 60; round++) {
+		ck_assert(fake_guest_start(&g, round % 2 ? NO_FLUSH : ALL_FEATURES, 1, NUM));
+		ck_assert_int_eq(fdatasync(file), 0);
+		posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+		for (unsigned int i = 0; i < 64; i++)
+			add(i, i % 8 == 7 ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN, i * 64,
+			    DATA + i * 0x8000, i % 8 == 7 ? SECTOR : 0x8000);
+		fake_guest_kick(&g, 0);
+		for (unsigned int i = 0; i < round * 20; i++)
+			sched_yield();
+		if (round % 3)
+			fake_write(&g, VIRTIO_MMIO_STATUS, 0);
+		else
+			fake_write(&g, VIRTIO_MMIO_QUEUE_READY, 0);
+		memset(fake_ptr(&g, FAKE_DATA), 0x5a, FAKE_RAM_BASE + FAKE_RAM_SIZE - FAKE_DATA);
+		for (unsigned int i = 0; i < 200; i++)
+			sched_yield();
+		ck_assert(all_are(FAKE_DATA, FAKE_RAM_BASE + FAKE_RAM_SIZE - FAKE_DATA, 0x5a));
+	}
+	loop_stop(g.loop);
+	pthread_join(loop, NULL);
+}
+END_TEST
+
+/* The machine ends while requests are under way. */
+START_TEST(destroy_in_flight)
+{
+	start(false, NO_FLUSH);
+	memset(fake_ptr(&g, DATA), 0x11, SECTOR);
+	for (unsigned int i = 0; i < 32; i++)
+		add(i, VIRTIO_BLK_T_OUT, i, DATA, SECTOR);
+	fake_guest_kick(&g, 0);
+	loop_poll(g.loop, 100);
+}
+END_TEST
+
+START_TEST(state_round_trip)
+{
+	struct fake_guest to;
+	struct stream first, second;
+	struct blk_config cfg = { .transport = &virtio_mmio, .path = path, .ro = true };
+	uint32_t id, len;
+
+	start(true, ALL_FEATURES);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 3, DATA, SECTOR, &len), VIRTIO_BLK_S_OK);
+	fake_guest_init(&to);
+	ck_assert_int_eq(blk_create(&to.env, &cfg, &to.dev, &fail), 0);
+	/* The notification is with the old machine, the request is in the ring. */
+	add(1, VIRTIO_BLK_T_IN, 4, DATA, SECTOR);
+	ck_assert_int_eq(fake_guest_move(&g, &to), 0);
+	fake_save(g.dev, &first);
+	fake_save(to.dev, &second);
+	ck_assert_uint_eq(first.len, second.len);
+	ck_assert_mem_eq(first.buf, second.buf, first.len);
+	ck_assert(fake_guest_wait(&to, 0, &id, &len));
+	ck_assert_uint_eq(len, SECTOR + 1);
+	ck_assert_uint_eq(*(uint8_t *)fake_ptr(&to, DATA), 4);
+	fake_guest_fini(&to);
+
+	/* Into another disk it does not go. */
+	ck_assert_int_eq(ftruncate(file, DISK_SIZE / 2), 0);
+	fake_guest_init(&to);
+	ck_assert_int_eq(blk_create(&to.env, &cfg, &to.dev, &fail), 0);
+	ck_assert_int_eq(fake_load(to.dev, first.buf, first.len), -ERANGE);
+	ck_assert_uint_eq(fake_read(&to, VIRTIO_MMIO_STATUS), 0);
+	fake_guest_fini(&to);
+	stream_close(&first);
+	stream_close(&second);
+}
+END_TEST
+
+static TCase *image(void)
+{
+	TCase *tc = tcase_create("image");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, not_an_image);
+	tcase_add_test(tc, bad_sizes);
+	tcase_add_test(tc, read_only_file);
+	tcase_add_test(tc, locks);
+	tcase_add_test(tc, options);
+	tcase_add_test(tc, failed_creation);
+	return tc;
+}
+
+static TCase *requests(void)
+{
+	TCase *tc = tcase_create("requests");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, config_space, 0, 2);
+	tcase_add_test(tc, read_sectors);
+	tcase_add_loop_test(tc, write_sectors, 0, 2);
+	tcase_add_test(tc, get_id);
+	tcase_add_test(tc, unknown_types);
+	tcase_add_test(tc, out_of_bounds);
+	tcase_add_test(tc, read_only_disk);
+	tcase_add_test(tc, truncated_behind_our_back);
+	tcase_add_loop_test(tc, any_layout, 0, 5);
+	tcase_add_test(tc, malformed_requests);
+	tcase_add_loop_test(tc, full_queue, 0, 2);
+	tcase_add_test(tc, reset_in_flight);
+	tcase_add_test(tc, destroy_in_flight);
+	tcase_add_test(tc, state_round_trip);
+	return tc;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("virtio_blk");
+	SRunner *runner;
+	int failed;
+
+	suite_add_tcase(suite, image());
+	suite_add_tcase(suite, requests());
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

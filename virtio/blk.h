@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VIRTIO_BLK_H
+#define VIRTIO_BLK_H
+
+#include "virtio/virtio.h"
+
+/* A block device (VIRTIO 1.2, section 5.2) over a raw image: read, write, flush, get-id. */
+struct blk_config {
+	const struct virtio_transport *transport; /* &virtio_mmio */
+	const char *path;
+	bool ro;
+	const char *serial; /* at most 20 bytes are shown; NULL: none */
+};
+
+/* Reads "FILE[,ro][,serial=NAME]" as --disk takes it. Fills all but `transport`; strings point
+ * into `arg`, which is written to. 0, or -EINVAL with `fail` set. */
+int blk_parse(struct blk_config *cfg, char *arg, struct fail *fail);
+
+/* Opens and locks the image. The machine owns *out and calls only its device_ops. 0 or -errno with
+ * `fail` set. */
+int blk_create(const struct device_env *env, const struct blk_config *cfg, struct device **out,
+	       struct fail *fail);
+
+#endif

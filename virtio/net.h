@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VIRTIO_NET_H
+#define VIRTIO_NET_H
+
+#include "virtio/virtio.h"
+
+/* A network card (VIRTIO 1.2, section 5.1) over a tap. */
+enum net_mode { NET_NONE, NET_TAP };
+
+struct net_config {
+	const struct virtio_transport *transport; /* &virtio_mmio */
+	enum net_mode mode;
+	const char *tapif; /* an existing tap; NULL makes one */
+	int fd; /* an open tap or packet socket, borrowed, instead; or -1 */
+	bool has_mac; /* otherwise a random, locally administered one */
+	uint8_t mac[6];
+};
+
+/* Reads "mode=tap[,tapif=NAME|,fd=N][,mac=MAC]" or "mode=none" as --network takes it (guest_mac= is
+ * mac=). Fills all but `transport`; strings point into `arg`, which is written to. 0, or -EINVAL with
+ * `fail` set. */
+int net_parse(struct net_config *cfg, char *arg, struct fail *fail);
+
+/* Opens the tap; cfg->mode is not NET_NONE. The machine owns *out and calls only its device_ops.
+ * 0 or -errno with `fail` set. */
+int net_create(const struct device_env *env, const struct net_config *cfg, struct device **out,
+	       struct fail *fail);
+
+#endif

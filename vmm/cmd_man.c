@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+
+#include "vmm/commands.h"
+#include "vmm/config.h"
+#include "vmm/core/opts.h"
+
+static const char man_head[] =
+	".Dd November 21, 2026\n"
+	".Dt VMM 1\n"
+	".Os\n"
+	".Sh NAME\n"
+	".Nm vmm\n"
+	".Nd minimal hypervisor for arm64 over KVM\n"
+	".Sh SYNOPSIS\n"
+	".Nm\n"
+	".Cm run\n"
+	".Fl -kernel Ar FILE\n"
+	".Op Ar OPTIONS\n"
+	".Sh DESCRIPTION\n"
+	"Boots unmodified arm64 kernels on Linux KVM.\n"
+	"The guest's console is stdin and stdout; messages go to stderr.\n"
+	"SIGTERM, SIGINT and SIGHUP press the guest's power key; a second one\n"
+	"ends the machine.\n"
+	"On a terminal, Ctrl-A x quits and Ctrl-A h helps.\n"
+	".Sh OPTIONS OF RUN\n";
+
+static const char man_tail[] =
+	".Sh EXIT STATUS\n"
+	".Bl -tag -width Ds\n"
+	".It 0\nThe guest powered off.\n"
+	".It 2\nOther options or other input could help; nothing was started.\n"
+	".It 4\nThe host cannot: no /dev/kvm, no permission, a failed call.\n"
+	".It 32\nThe guest reset and\n.Fl -no-reboot\nwas given.\n"
+	".It 33\nThe virtual machine crashed.\n"
+	".It 128+n\nEnded by signal n; Ctrl-A x is 143.\n"
+	".El\n";
+
+int cmd_man(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	fputs(man_head, stdout);
+	opts_man(config_options, stdout);
+	fputs(man_tail, stdout);
+	return EXIT_OK;
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "vmm/commands.h"
+#include "vmm/config.h"
+#include "vmm/core/chardev.h"
+#include "vmm/machine.h"
+#include "vmm/term.h"
+#include "vmm/vm.h"
+
+/* A machine in the foreground of a user: its signals, its terminal, its end. */
+struct run {
+	struct config cfg;
+	struct log log;
+	struct machine *machine;
+	struct vm *vm;
+	struct term term;
+	bool escaped; /* the last input byte was Ctrl-A */
+	struct loop_fd signals;
+	struct loop_timer grace;
+	int first_signal;
+	int log_fd;
+};
+
+enum { ESCAPE = 1 /* Ctrl-A */ };
+
+static const char escape_help[] = "\r\nCtrl-A x  quit\r\nCtrl-A h  this help\r\n"
+				  "Ctrl-A Ctrl-A  send Ctrl-A to the guest\r\n";
+
+/* True if the byte is the guest's. */
+static bool escape_byte(struct run *run, uint8_t byte)
+{
+	if (!run->escaped) {
+		run->escaped = byte == ESCAPE;
+		return !run->escaped;
+	}
+	run->escaped = false;
+	if (byte == 'x')
+		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + SIGTERM);
+	else if (byte == 'h' && write(STDERR_FILENO, escape_help, sizeof(escape_help) - 1) < 0)
+		return false;
+	return byte == ESCAPE;
+}
+
+static size_t escape_filter(void *arg, uint8_t *data, size_t len)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < len; i++)
+		if (escape_byte(arg, data[i]))
+			data[out++] = data[i];
+	return out;
+}
+
+static void on_grace(struct loop_timer *timer)
+{
+	struct run *run = container_of(timer, struct run, grace);
+
+	log_line(&run->log, LOG_WARNING,
+		 "the guest did not power off within %u s of its power key; ended", run->cfg.grace);
+	vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + run->first_signal);
+}
+
+/* The first signal asks the guest, the second does not. */
+static void on_signal(struct loop_fd *src, uint32_t events)
+{
+	struct run *run = container_of(src, struct run, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(src->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (run->first_signal) {
+		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + (int)info.ssi_signo);
+		return;
+	}
+	run->first_signal = (int)info.ssi_signo;
+	log_line(&run->log, LOG_INFO, "%s: pressing the guest's power key",
+		 strsignal(run->first_signal));
+	machine_power_key(run->machine);
+	loop_timer_set(run->vm->loop, &run->grace, loop_now_ns() + run->cfg.grace * 1000000000ULL);
+}
+
+/* From here on these signals are events; before, they end the process as usual. */
+static int take_signals(struct run *run, struct fail *fail)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	vcpu_kick_setup();
+	run->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	run->signals.events = EPOLLIN;
+	run->signals.fn = on_signal;
+	run->grace.fn = on_grace;
+	if (run->signals.fd < 0 || loop_fd_add(run->vm->loop, &run->signals))
+		return fail_set(fail, EXIT_HOST, -EIO, "cannot watch signals: %s", strerror(errno));
+	return 0;
+}
+
+static int open_log(struct run *run, struct fail *fail)
+{
+	run->log = (struct log){
+		.fd = STDERR_FILENO,
+		.level = run->cfg.loglevel,
+		.prefix = "vmm: ",
+	};
+	run->log_fd = -1;
+	if (!run->cfg.log_file)
+		return 0;
+	run->log_fd = open(run->cfg.log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (run->log_fd < 0)
+		return fail_set(fail, EXIT_CONFIG, -errno,
+				"cannot open %s for writing: %s; name another --log-file",
+				run->cfg.log_file, strerror(errno));
+	run->log.fd = run->log_fd;
+	return 0;
+}
+
+static void log_exits(struct run *run)
+{
+	for (unsigned int i = 0; i < run->vm->ncpus && run->vm->vcpus; i++)
+		for (int kind = 0; kind < VCPU_EXIT_KINDS; kind++)
+			if (run->vm->vcpus[i].exits[kind])
+				log_line(&run->log, LOG_DEBUG, "vCPU %u: %llu exits of kind %s", i,
+					 (unsigned long long)run->vm->vcpus[i].exits[kind],
+					 vcpu_exit_name(kind));
+}
+
+static void dump_vcpus(struct run *run)
+{
+	for (unsigned int i = 0; i < run->vm->ncpus; i++)
+		cpu_dump(&run->vm->vcpus[i].kvm, stderr);
+}
+
+/* Until the machine ends for good: returns the exit code. */
+static int run_machine(struct run *run, struct fail *fail)
+{
+	for (;;) {
+		enum vm_end end = vm_run(run->vm);
+
+		log_exits(run);
+		switch (end) {
+		case VM_END_OFF:
+			return EXIT_OK;
+		case VM_END_RESET:
+			if (run->cfg.no_reboot)
+				return EXIT_GUEST_RESET;
+			log_line(&run->log, LOG_INFO, "the guest resets");
+			if (machine_reset(run->machine, fail))
+				return fail->code;
+			break;
+		case VM_END_QUIT:
+			return run->vm->quit_code;
+		default:
+			dump_vcpus(run);
+			return EXIT_VM_CRASH;
+		}
+	}
+}
+
+/* Everything that can be refused is refused before the first vCPU exists. */
+static int start(struct run *run, struct fail *fail)
+{
+	int err = config_check(&run->cfg, fail);
+
+	if (!err)
+		err = open_log(run, fail);
+	if (!err)
+		err = machine_create(&run->cfg, &run->log, &run->machine, fail);
+	if (err || run->cfg.dry_run)
+		return err;
+	run->vm = machine_vm(run->machine);
+	err = take_signals(run, fail);
+	if (!err && term_raw(&run->term, STDIN_FILENO))
+		err = fail_set(fail, EXIT_HOST, -EIO, "cannot set up the terminal: %s",
+			       strerror(errno));
+	if (!err && run->term.raw)
+		chardev_filter(machine_console(run->machine), escape_filter, run);
+	return err ? err : machine_start(run->machine, fail);
+}
+
+/* Returns the exit code. */
+static int foreground(struct run *run, struct fail *fail)
+{
+	int code;
+
+	if (start(run, fail))
+		return fail->code;
+	if (run->cfg.dry_run) {
+		machine_print(run->machine, stdout);
+		return EXIT_OK;
+	}
+	code = run_machine(run, fail);
+	/* A second signal while the reader is slow gives up on the rest. */
+	chardev_flush(machine_console(run->machine), run->signals.fd);
+	return code;
+}
+
+static void cleanup(struct run *run)
+{
+	term_restore(&run->term);
+	if (run->vm) {
+		loop_fd_del(run->vm->loop, &run->signals);
+		loop_timer_cancel(run->vm->loop, &run->grace);
+	}
+	machine_destroy(run->machine);
+	if (run->signals.fd > 0)
+		close(run->signals.fd);
+	if (run->log_fd >= 0)
+		close(run->log_fd);
+	config_fini(&run->cfg);
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	return false;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run run = { .log_fd = -1 };
+	struct fail fail = { 0 };
+	int code, words;
+
+	if (wants_help(argc, argv)) {
+		puts("usage: vmm run --kernel FILE [OPTIONS]\n");
+		opts_help(config_options, stdout);
+		return EXIT_OK;
+	}
+	config_init(&run.cfg);
+	words = opts_parse(config_options, argc, argv, &run.cfg, &fail);
+	if (words > 0)
+		fail_set(&fail, EXIT_CONFIG, -EINVAL,
+			 "'%s' is no option; options of several words need quotes (vmm run --help)",
+			 argv[0]);
+	code = words ? (int)fail.code : foreground(&run, &fail);
+	cleanup(&run);
+	if (fail.text[0])
+		fprintf(stderr, "vmm: %s\n", fail.text);
+	return code;
+}

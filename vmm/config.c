@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "virtio/mmio.h"
+
+#define MIB (1ULL << 20)
+
+static const char *const console_words[] = { "serial", "virtio", NULL };
+static const char *const irqchip_words[] = { "auto", "gicv2", "gicv3", NULL };
+static const char *const loglevel_words[] = { "error", "warning", "info", "debug", NULL };
+
+/* A copy that the device's parser may cut up and point into; freed with the configuration. */
+static char *keep_words(struct config *cfg, const char *arg, struct fail *fail)
+{
+	char *words;
+
+	if (cfg->nwords == CONFIG_WORDS_MAX) {
+		fail_set(fail, EXIT_CONFIG, -EINVAL, "more than %d disks and networks",
+			 CONFIG_WORDS_MAX);
+		return NULL;
+	}
+	words = strdup(arg);
+	if (words)
+		cfg->words[cfg->nwords++] = words;
+	else
+		fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+	return words;
+}
+
+static int parse_disk(void *into, const char *arg, struct fail *fail)
+{
+	struct config *cfg = into;
+	struct blk_config *disk = &cfg->disks[cfg->ndisks];
+	char *words;
+
+	if (cfg->ndisks == CONFIG_DISKS_MAX)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL, "--disk: at most %d disks",
+				CONFIG_DISKS_MAX);
+	words = keep_words(cfg, arg, fail);
+	if (!words)
+		return -EINVAL;
+	*disk = (struct blk_config){ .transport = &virtio_mmio };
+	cfg->ndisks++;
+	return blk_parse(disk, words, fail);
+}
+
+static int parse_net(void *into, const char *arg, struct fail *fail)
+{
+	struct config *cfg = into;
+	struct net_config *net = &cfg->nets[cfg->nnets];
+	char *words;
+	int err;
+
+	if (cfg->nnets == CONFIG_NETS_MAX)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL, "--network: at most %d networks",
+				CONFIG_NETS_MAX);
+	words = keep_words(cfg, arg, fail);
+	if (!words)
+		return -EINVAL;
+	*net = (struct net_config){ .transport = &virtio_mmio, .fd = -1 };
+	err = net_parse(net, words, fail);
+	if (!err && net->mode != NET_NONE)
+		cfg->nnets++;
+	return err;
+}
+
+#define AT(field) .offset = offsetof(struct config, field)
+
+const struct opt config_options[] = {
+	{ "kernel", 'k', OPT_STR, NULL, "FILE",
+	  "kernel: arm64 Image, Image.gz, EFI zboot, or a flat binary", AT(kernel) },
+	{ "initrd", 'i', OPT_STR, "initramfs", "FILE", "initial RAM disk", AT(initrd) },
+	{ "params", 'p', OPT_STR, "append cmdline", "WORDS", "kernel command line, verbatim",
+	  AT(params) },
+	{ "mem", 'm', OPT_SIZE, "memory", "SIZE", "guest memory in MiB, or with a suffix (512)",
+	  AT(mem), .min = 2 * MIB, .max = 1ULL << 46 },
+	{ "cpus", 'c', OPT_UINT, "smp", "N", "virtual CPUs (1)", AT(cpus), .min = 1, .max = 4096 },
+	{ "disk", 'd', OPT_PARSE, NULL, "FILE[,ro][,serial=ID]",
+	  "raw disk image or block device; repeatable", .parse = parse_disk },
+	{ "network", 'n', OPT_PARSE, NULL, "mode=tap[,tapif=NAME|,fd=N][,mac=MAC]|none",
+	  "network over a tap; repeatable (none)", .parse = parse_net },
+	{ "console", 0, OPT_CHOICE, NULL, "serial|virtio",
+	  "what stdin and stdout are in the guest: PL011 ttyAMA0, or hvc0 (serial)", AT(console),
+	  .choices = console_words },
+	{ "irqchip", 0, OPT_CHOICE, NULL, "auto|gicv2|gicv3", "interrupt controller (auto)",
+	  AT(irqchip), .choices = irqchip_words },
+	{ "pmu", 0, OPT_FLAG, NULL, NULL, "give the guest a performance monitor", AT(pmu) },
+	{ "name", 0, OPT_STR, NULL, "NAME", "the machine's name in messages", AT(name) },
+	{ "nodefaults", 0, OPT_FLAG, NULL, NULL,
+	  "add nothing that was not asked for: no rng, no kernel parameters", AT(nodefaults) },
+	{ "no-reboot", 0, OPT_FLAG, NULL, NULL, "exit with 32 when the guest resets",
+	  AT(no_reboot) },
+	{ "grace", 0, OPT_UINT, NULL, "SECONDS",
+	  "how long a power key press may take to power off (10)", AT(grace), .max = 86400 },
+	{ "flat", 0, OPT_FLAG, NULL, NULL, "the kernel is a flat binary whatever its name",
+	  AT(flat) },
+	{ "dump-dtb", 0, OPT_STR, NULL, "FILE", "write the device tree to FILE", AT(dump_dtb) },
+	{ "dry-run", 0, OPT_FLAG, NULL, NULL, "check everything, say what would run, start nothing",
+	  AT(dry_run) },
+	{ "log-file", 0, OPT_STR, NULL, "FILE", "where vmm's own messages go (stderr)",
+	  AT(log_file) },
+	{ "loglevel", 0, OPT_CHOICE, NULL, "error|warning|info|debug", "what is said (warning)",
+	  AT(loglevel), .choices = loglevel_words },
+	{ 0 },
+};
+
+void config_init(struct config *cfg)
+{
+	*cfg = (struct config){
+		.mem = 512 * MIB,
+		.cpus = 1,
+		.loglevel = 1,
+		.grace = 10,
+		.name = "guest",
+	};
+}
+
+int config_check(const struct config *cfg, struct fail *fail)
+{
+	if (!cfg->kernel)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"no kernel is named; use --kernel FILE (vmm run --help)");
+	if (cfg->mem % 4096)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"--mem: %llu bytes are not whole pages; use a multiple of 4 KiB",
+				(unsigned long long)cfg->mem);
+	return 0;
+}
+
+void config_fini(struct config *cfg)
+{
+	while (cfg->nwords)
+		free(cfg->words[--cfg->nwords]);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_CONFIG_H
+#define VMM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "virtio/blk.h"
+#include "virtio/net.h"
+#include "vmm/core/opts.h"
+
+/* What the user asked for: filled by config_options, in the order of the command line. Strings
+ * point into the caller's words, which outlive it. */
+
+enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
+enum { CONFIG_DISKS_MAX = 16, CONFIG_NETS_MAX = 8, CONFIG_WORDS_MAX = 24 };
+
+struct config {
+	const char *kernel, *initrd, *params;
+	uint64_t mem;
+	unsigned int cpus;
+	struct blk_config disks[CONFIG_DISKS_MAX];
+	unsigned int ndisks;
+	struct net_config nets[CONFIG_NETS_MAX];
+	unsigned int nnets;
+	unsigned int console; /* enum config_console */
+	unsigned int irqchip; /* enum vgic_version */
+	unsigned int loglevel; /* as --loglevel's words are ordered */
+	const char *name;
+	const char *dump_dtb, *log_file;
+	bool nodefaults, no_reboot, dry_run, flat, pmu;
+	unsigned int grace; /* seconds */
+	/* Copies of words that parsing cut up; the devices' configurations point into them. */
+	char *words[CONFIG_WORDS_MAX];
+	unsigned int nwords;
+};
+
+/* The options of `vmm run`. */
+extern const struct opt config_options[];
+
+/* The defaults. */
+void config_init(struct config *cfg);
+
+/* Checks what needs nothing but the words: EXIT_CONFIG with a sentence. */
+int config_check(const struct config *cfg, struct fail *fail);
+
+/* Frees what parsing allocated. */
+void config_fini(struct config *cfg);
+
+#endif

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/core/chardev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "vmm/core/hostio.h"
+#include "vmm/core/loop.h"
+
+enum { OUT_RING = 64 * 1024, OUT_TURN = 256 * 1024, IN_BUF = 4096 };
+
+/*
+ * Output: the device puts bytes into a ring, and only the loop thread takes them out, so write(2)
+ * runs without a lock. `kicked` says that the loop thread knows of the bytes: it is either about
+ * to drain or waits for EPOLLOUT, and no further byte needs to wake it.
+ *
+ * Input: a small buffer, filled while it has room (so that the filter sees an escape key although
+ * the guest takes nothing), under the device's lock as every callback of its sources.
+ */
+struct chardev {
+	struct loop *loop;
+	struct chardev_user *user;
+
+	struct hostio out;
+	struct loop_fd out_ready; /* watched only after EAGAIN */
+	struct loop_work out_kick, room;
+
+	pthread_mutex_t lock; /* the ring; taken last, after a device's and before the loop's */
+	uint8_t ring[OUT_RING];
+	size_t head, used; /* first byte, and how many */
+	bool kicked, full, closed;
+
+	struct hostio in;
+	struct loop_fd in_ready; /* watched while the buffer has room */
+	struct loop_work in_more; /* also reads what epoll cannot watch */
+	uint8_t buf[IN_BUF];
+	size_t buf_pos, buf_len;
+	bool in_end, in_unwatchable;
+	size_t (*filter)(void *arg, uint8_t *data, size_t len);
+	void *filter_arg;
+};
+
+/* --- output ----------------------------------------------------------------------------------- */
+
+/* Takes `n` bytes out. Room is announced when half of the ring is free: not for every byte. */
+static void ring_consume(struct chardev *chr, size_t n)
+{
+	bool room;
+
+	pthread_mutex_lock(&chr->lock);
+	chr->head = (chr->head + n) % OUT_RING;
+	chr->used -= n;
+	room = chr->full && chr->used <= OUT_RING / 2;
+	if (room)
+		chr->full = false;
+	pthread_mutex_unlock(&chr->lock);
+	if (room)
+		loop_post(chr->loop, &chr->room);
+}
+
+/* The contiguous bytes to write next; none means that the next byte has to kick again. */
+static size_t ring_peek(struct chardev *chr, const uint8_t **data)
+{
+	size_t n;
+
+	pthread_mutex_lock(&chr->lock);
+	n = chr->used < OUT_RING - chr->head ? chr->used : OUT_RING - chr->head;
+	*data = chr->ring + chr->head;
+	if (n == 0)
+		chr->kicked = false;
+	pthread_mutex_unlock(&chr->lock);
+	return n;
+}
+
+/* Nobody will ever read this: from now on output goes nowhere, without end. */
+static void out_close(struct chardev *chr)
+{
+	size_t left;
+
+	pthread_mutex_lock(&chr->lock);
+	chr->closed = true;
+	left = chr->used;
+	pthread_mutex_unlock(&chr->lock);
+	ring_consume(chr, left);
+}
+
+/* Writes what goes without waiting: 0 when the ring is empty, -EAGAIN when the reader is behind,
+ * -EBUSY when others shall have a turn first. */
+static int out_drain(struct chardev *chr)
+{
+	const uint8_t *data;
+	size_t len, total = 0;
+	ssize_t n;
+
+	while ((len = ring_peek(chr, &data)) > 0) {
+		if (total >= OUT_TURN)
+			return -EBUSY;
+		n = chr->closed ? (ssize_t)len : hostio_write(&chr->out, data, len);
+		if (n == -EAGAIN)
+			return -EAGAIN;
+		if (n <= 0) {
+			out_close(chr);
+			continue;
+		}
+		ring_consume(chr, (size_t)n);
+		total += (size_t)n;
+	}
+	return 0;
+}
+
+static void out_run(struct chardev *chr)
+{
+	int err = out_drain(chr);
+
+	if (err != -EAGAIN)
+		loop_fd_del(chr->loop, &chr->out_ready);
+	else if (!chr->out_ready.active && loop_fd_add(chr->loop, &chr->out_ready) < 0)
+		err = -EBUSY;
+	if (err == -EBUSY)
+		loop_post(chr->loop, &chr->out_kick);
+}
+
+static void on_out_ready(struct loop_fd *src, uint32_t events)
+{
+	(void)events;
+	out_run(container_of(src, struct chardev, out_ready));
+}
+
+static void on_out_kick(struct loop_work *work)
+{
+	out_run(container_of(work, struct chardev, out_kick));
+}
+
+static void on_room(struct loop_work *work)
+{
+	struct chardev *chr = container_of(work, struct chardev, room);
+
+	if (chr->user && chr->user->room)
+		chr->user->room(chr->user);
+}
+
+size_t chardev_write(struct chardev *chr, const void *data, size_t len)
+{
+	size_t tail, first;
+	bool kick;
+
+	pthread_mutex_lock(&chr->lock);
+	if (chr->closed) {
+		pthread_mutex_unlock(&chr->lock);
+		return len;
+	}
+	if (len > OUT_RING - chr->used)
+		len = OUT_RING - chr->used;
+	tail = (chr->head + chr->used) % OUT_RING;
+	first = len < OUT_RING - tail ? len : OUT_RING - tail;
+	memcpy(chr->ring + tail, data, first);
+	memcpy(chr->ring, (const uint8_t *)data + first, len - first);
+	chr->used += len;
+	chr->full |= chr->used == OUT_RING;
+	kick = len && !chr->kicked;
+	chr->kicked |= kick;
+	pthread_mutex_unlock(&chr->lock);
+	if (kick)
+		loop_post(chr->loop, &chr->out_kick);
+	return len;
+}
+
+size_t chardev_space(struct chardev *chr)
+{
+	size_t space;
+
+	pthread_mutex_lock(&chr->lock);
+	space = chr->closed ? OUT_RING : OUT_RING - chr->used;
+	pthread_mutex_unlock(&chr->lock);
+	return space;
+}
+
+void chardev_flush(struct chardev *chr, int stop_fd)
+{
+	int err;
+
+	while ((err = out_drain(chr)) != 0) {
+		struct pollfd p[2] = { { .fd = chr->out.fd, .events = POLLOUT },
+				       { .fd = stop_fd, .events = POLLIN } };
+
+		if (poll(p, 2, err == -EAGAIN ? -1 : 0) > 0 && p[1].revents)
+			return;
+	}
+}
+
+/* --- input ------------------------------------------------------------------------------------ */
+
+static void in_stop(struct chardev *chr)
+{
+	chr->in_end = true;
+	loop_fd_del(chr->loop, &chr->in_ready);
+}
+
+/* Reads once into the buffer's free end and shows it to the filter. */
+static void in_fill(struct chardev *chr)
+{
+	uint8_t *fresh = chr->buf + chr->buf_len;
+	ssize_t n;
+
+	if (chr->in_end || chr->buf_len == IN_BUF)
+		return;
+	n = hostio_read(&chr->in, fresh, IN_BUF - chr->buf_len);
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		in_stop(chr);
+		return;
+	}
+	if (chr->filter)
+		n = (ssize_t)chr->filter(chr->filter_arg, fresh, (size_t)n);
+	chr->buf_len += (size_t)n;
+}
+
+static void in_deliver(struct chardev *chr)
+{
+	size_t left = chr->buf_len - chr->buf_pos;
+
+	if (left)
+		chr->buf_pos += chr->user->input(chr->user, chr->buf + chr->buf_pos, left);
+	left = chr->buf_len - chr->buf_pos;
+	memmove(chr->buf, chr->buf + chr->buf_pos, left);
+	chr->buf_pos = 0;
+	chr->buf_len = left;
+}
+
+/* Watches or reads on while there is room: a full buffer waits for chardev_resume(). */
+static void in_watch(struct chardev *chr)
+{
+	if (chr->in_end)
+		return;
+	if (chr->buf_len == IN_BUF)
+		loop_fd_del(chr->loop, &chr->in_ready);
+	else if (chr->in_unwatchable)
+		loop_post(chr->loop, &chr->in_more);
+	else if (!chr->in_ready.active && loop_fd_add(chr->loop, &chr->in_ready) == -EPERM) {
+		chr->in_unwatchable = true;
+		loop_post(chr->loop, &chr->in_more);
+	}
+}
+
+static void on_in_ready(struct loop_fd *src, uint32_t events)
+{
+	struct chardev *chr = container_of(src, struct chardev, in_ready);
+
+	(void)events;
+	in_fill(chr);
+	in_deliver(chr);
+	in_watch(chr);
+}
+
+static void on_in_more(struct loop_work *work)
+{
+	struct chardev *chr = container_of(work, struct chardev, in_more);
+
+	if (chr->in_unwatchable)
+		in_fill(chr);
+	in_deliver(chr);
+	in_watch(chr);
+}
+
+void chardev_resume(struct chardev *chr)
+{
+	if (chr->user && chr->buf_len)
+		loop_post(chr->loop, &chr->in_more);
+}
+
+void chardev_filter(struct chardev *chr, size_t (*fn)(void *arg, uint8_t *data, size_t len),
+		    void *arg)
+{
+	chr->filter = fn;
+	chr->filter_arg = arg;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void chardev_connect(struct chardev *chr, struct chardev_user *user)
+{
+	loop_fd_del(chr->loop, &chr->in_ready);
+	loop_post_cancel(chr->loop, &chr->in_more);
+	loop_post_cancel(chr->loop, &chr->room);
+	chr->user = user;
+	if (!user)
+		return;
+	chr->in_ready.dev = chr->in_more.dev = chr->room.dev = user->dev;
+	loop_post(chr->loop, &chr->in_more);
+}
+
+int chardev_create(struct chardev **out, struct loop *loop, int in_fd, int out_fd)
+{
+	struct chardev *chr = calloc(1, sizeof(*chr));
+	int err = 0;
+
+	if (!chr)
+		return -ENOMEM;
+	pthread_mutex_init(&chr->lock, NULL);
+	chr->loop = loop;
+	chr->in.fd = chr->out.fd = -1;
+	chr->in_end = in_fd < 0;
+	chr->closed = out_fd < 0;
+	if (in_fd >= 0)
+		err = hostio_open(&chr->in, in_fd, O_RDONLY);
+	if (!err && out_fd >= 0)
+		err = hostio_open(&chr->out, out_fd, O_WRONLY);
+	if (err) {
+		chardev_destroy(chr);
+		return err;
+	}
+	chr->in_ready = (struct loop_fd){ .fd = chr->in.fd, .events = EPOLLIN, .fn = on_in_ready };
+	chr->out_ready =
+		(struct loop_fd){ .fd = chr->out.fd, .events = EPOLLOUT, .fn = on_out_ready };
+	chr->in_more.fn = on_in_more;
+	chr->out_kick.fn = on_out_kick;
+	chr->room.fn = on_room;
+	*out = chr;
+	return 0;
+}
+
+void chardev_destroy(struct chardev *chr)
+{
+	if (!chr)
+		return;
+	loop_fd_del(chr->loop, &chr->in_ready);
+	loop_fd_del(chr->loop, &chr->out_ready);
+	loop_post_cancel(chr->loop, &chr->in_more);
+	loop_post_cancel(chr->loop, &chr->out_kick);
+	loop_post_cancel(chr->loop, &chr->room);
+	hostio_close(&chr->in);
+	hostio_close(&chr->out);
+	pthread_mutex_destroy(&chr->lock);
+	free(chr);
+}

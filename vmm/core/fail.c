@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/core/fail.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int fail_set(struct fail *f, enum exit_code code, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!f || f->text[0])
+		return err;
+	f->code = code;
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+
+	/* One line, and nothing that a hostile file name could do to a terminal. */
+	for (char *p = f->text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	return err;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_CORE_IRQCHIP_H
+#define VMM_CORE_IRQCHIP_H
+
+#include "vmm/core/irq.h"
+
+struct fdt;
+struct irqchip;
+
+/*
+ * The machine's interrupt controller, in the kernel or in userspace. It outlives a reset of the
+ * machine; the lines connected to it stay connected.
+ */
+struct irqchip_ops {
+	/* Connects a device's line: fills ops, chip and fd of `irq`, which says spi and edge. The
+	 * controller outlives the devices. 0 or -errno. */
+	int (*connect)(struct irqchip *chip, struct irq *irq);
+	/* Adds the controller's node, phandle FDT_PHANDLE_GIC. */
+	void (*describe)(struct irqchip *chip, struct fdt *fdt);
+	void (*destroy)(struct irqchip *chip);
+};
+
+struct irqchip {
+	const struct irqchip_ops *ops;
+};
+
+#endif

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/core/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int guest_mem_add(struct guest_mem *m, gpa_t base, uint64_t size, void *host)
+{
+	unsigned int at = 0;
+
+	if (size == 0 || size - 1 > UINT64_MAX - base)
+		return -EINVAL;
+	while (at < m->nram && m->ram[at].base < base)
+		at++;
+	if (at > 0 && base - m->ram[at - 1].base < m->ram[at - 1].size)
+		return -EEXIST;
+	if (at < m->nram && m->ram[at].base - base < size)
+		return -EEXIST;
+	if (m->nram == GUEST_RAM_MAX)
+		return -ENOSPC;
+
+	memmove(&m->ram[at + 1], &m->ram[at], (m->nram - at) * sizeof(m->ram[0]));
+	m->ram[at] = (struct guest_ram){ .base = base, .size = size, .host = host };
+	m->nram++;
+	return 0;
+}
+
+/* No end is computed, so a region may reach 2^64: below its base the difference wraps to at least
+ * 2^64 - base, which is no less than its size. */
+static const struct guest_ram *find(const struct guest_mem *m, gpa_t gpa)
+{
+	for (const struct guest_ram *r = m->ram; r < m->ram + m->nram; r++)
+		if (gpa - r->base < r->size)
+			return r;
+	return NULL;
+}
+
+void *guest_mem_ptr(const struct guest_mem *m, gpa_t gpa, uint64_t len)
+{
+	const struct guest_ram *r = find(m, gpa);
+
+	if (!r || len > r->size - (gpa - r->base))
+		return NULL;
+	return r->host + (gpa - r->base);
+}
+
+int guest_mem_iov(const struct guest_mem *m, gpa_t gpa, uint64_t len, struct iovec *iov, int max)
+{
+	int n = 0;
+
+	if (len && len - 1 > UINT64_MAX - gpa)
+		return -EFAULT;
+	while (len) {
+		const struct guest_ram *r = find(m, gpa);
+		uint64_t part;
+
+		if (!r)
+			return -EFAULT;
+		part = r->size - (gpa - r->base);
+		if (part > len)
+			part = len;
+		if (n < max)
+			iov[n] = (struct iovec){ r->host + (gpa - r->base), part };
+		n++;
+		gpa += part;
+		len -= part;
+	}
+	return n <= max ? n : -ENOBUFS;
+}
+
+int guest_mem_read(const struct guest_mem *m, gpa_t gpa, void *buf, uint64_t len)
+{
+	struct iovec iov[GUEST_RAM_MAX];
+	int n = guest_mem_iov(m, gpa, len, iov, GUEST_RAM_MAX);
+	uint8_t *to = buf;
+
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		memcpy(to, iov[i].iov_base, iov[i].iov_len);
+		to += iov[i].iov_len;
+	}
+	return 0;
+}
+
+int guest_mem_write(struct guest_mem *m, gpa_t gpa, const void *buf, uint64_t len)
+{
+	struct iovec iov[GUEST_RAM_MAX];
+	int n = guest_mem_iov(m, gpa, len, iov, GUEST_RAM_MAX);
+	const uint8_t *from = buf;
+
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		memcpy(iov[i].iov_base, from, iov[i].iov_len);
+		from += iov[i].iov_len;
+	}
+	guest_mem_dirty(m, gpa, len);
+	return 0;
+}
+
+static void mark(struct guest_ram *r, uint64_t first_page, uint64_t last_page)
+{
+	for (uint64_t page = first_page; page <= last_page; page++)
+		atomic_fetch_or_explicit(&r->dirty[page / 64], UINT64_C(1) << (page % 64),
+					 memory_order_release);
+}
+
+void guest_mem_dirty(struct guest_mem *m, gpa_t gpa, uint64_t len)
+{
+	gpa_t last;
+
+	if (len == 0)
+		return;
+	last = len - 1 > UINT64_MAX - gpa ? UINT64_MAX : gpa + (len - 1);
+	for (struct guest_ram *r = m->ram; r < m->ram + m->nram; r++) {
+		gpa_t end = r->base + (r->size - 1);
+		gpa_t from = gpa > r->base ? gpa : r->base;
+		gpa_t to = last < end ? last : end;
+
+		if (r->dirty && from <= to)
+			mark(r, (from - r->base) >> GUEST_PAGE_SHIFT,
+			     (to - r->base) >> GUEST_PAGE_SHIFT);
+	}
+}
+
+int guest_mem_track(struct guest_mem *m, bool on)
+{
+	guest_mem_destroy(m);
+	if (!on)
+		return 0;
+	for (struct guest_ram *r = m->ram; r < m->ram + m->nram; r++) {
+		uint64_t pages = ((r->size - 1) >> GUEST_PAGE_SHIFT) + 1;
+
+		r->dirty = calloc((pages + 63) / 64, sizeof(*r->dirty));
+		if (!r->dirty) {
+			guest_mem_destroy(m);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void guest_mem_destroy(struct guest_mem *m)
+{
+	for (struct guest_ram *r = m->ram; r < m->ram + m->nram; r++) {
+		free((void *)r->dirty);
+		r->dirty = NULL;
+	}
+}

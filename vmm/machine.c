@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arch/arm64/dt.h"
+#include "arch/arm64/layout.h"
+#include "arch/arm64/vgic.h"
+#include "devices/gpio.h"
+#include "devices/pl011.h"
+#include "devices/pl031.h"
+#include "firmware/boot.h"
+#include "firmware/dtb.h"
+#include "virtio/console.h"
+#include "virtio/mmio.h"
+#include "virtio/rng.h"
+#include "vmm/core/chardev.h"
+#include "vmm/vm.h"
+
+struct machine {
+	const struct config *cfg;
+	struct log *log;
+	struct vm *vm;
+	struct chardev *console;
+	struct device *gpio;
+	struct vgic_config gic;
+	unsigned int slots; /* virtio-mmio slots in use */
+	const char *bootargs;
+	struct boot boot;
+};
+
+static struct device_env env_at(struct machine *m, gpa_t base, uint32_t spi, bool edge)
+{
+	return (struct device_env){
+		.mem = &m->vm->mem,
+		.bus = &m->vm->bus,
+		.loop = m->vm->loop,
+		.log = m->log,
+		.base = base,
+		.irq = { .spi = spi, .edge = edge, .fd = -1 },
+	};
+}
+
+/* The next free virtio-mmio slot. */
+static int next_slot(struct machine *m, struct device_env *env, struct fail *fail)
+{
+	unsigned int n = m->slots;
+
+	if (n == LAYOUT_VIRTIO_SLOTS)
+		return fail_set(fail, EXIT_CONFIG, -ENOSPC, "more than %d virtio devices",
+				LAYOUT_VIRTIO_SLOTS);
+	m->slots++;
+	*env = env_at(m, LAYOUT_VIRTIO_BASE + n * LAYOUT_VIRTIO_STRIDE, LAYOUT_VIRTIO_SPI + n,
+		      true);
+	return 0;
+}
+
+/* One builder for each kind of device, in the order of their creation and so of their slots. What
+ * leaves traces on the host comes last. */
+static int add_console(struct machine *m, struct fail *fail)
+{
+	bool virtio = m->cfg->console == CONSOLE_VIRTIO;
+	struct console_config cfg = { .transport = &virtio_mmio, .chr = m->console };
+	struct device_env env = env_at(m, LAYOUT_PL011_BASE, LAYOUT_PL011_SPI, false);
+	struct device *dev;
+	int err = pl011_create(&env, virtio ? NULL : m->console, &dev, fail);
+
+	if (!err)
+		err = vm_add_device(m->vm, dev, fail);
+	if (err || !virtio)
+		return err;
+	err = next_slot(m, &env, fail);
+	if (!err)
+		err = console_create(&env, &cfg, &dev, fail);
+	return err ? err : vm_add_device(m->vm, dev, fail);
+}
+
+static int add_rtc(struct machine *m, struct fail *fail)
+{
+	struct device_env env = env_at(m, LAYOUT_PL031_BASE, LAYOUT_PL031_SPI, false);
+	struct device *dev;
+	int err = pl031_create(&env, &dev, fail);
+
+	return err ? err : vm_add_device(m->vm, dev, fail);
+}
+
+static int add_gpio(struct machine *m, struct fail *fail)
+{
+	struct device_env env = env_at(m, LAYOUT_GPIO_BASE, LAYOUT_GPIO_SPI, false);
+	int err = gpio_create(&env, &m->gpio, fail);
+
+	return err ? err : vm_add_device(m->vm, m->gpio, fail);
+}
+
+static int add_disks(struct machine *m, struct fail *fail)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < m->cfg->ndisks; i++) {
+		struct device_env env;
+		struct device *dev;
+
+		err = next_slot(m, &env, fail);
+		if (!err)
+			err = blk_create(&env, &m->cfg->disks[i], &dev, fail);
+		if (!err)
+			err = vm_add_device(m->vm, dev, fail);
+	}
+	return err;
+}
+
+static int add_rng(struct machine *m, struct fail *fail)
+{
+	struct rng_config cfg = { .transport = &virtio_mmio };
+	struct device_env env;
+	struct device *dev;
+	int err;
+
+	if (m->cfg->nodefaults)
+		return 0;
+	err = next_slot(m, &env, fail);
+	if (!err)
+		err = rng_create(&env, &cfg, &dev, fail);
+	return err ? err : vm_add_device(m->vm, dev, fail);
+}
+
+static int add_nets(struct machine *m, struct fail *fail)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; !err && !m->cfg->dry_run && i < m->cfg->nnets; i++) {
+		struct device_env env;
+		struct device *dev;
+
+		err = next_slot(m, &env, fail);
+		if (!err)
+			err = net_create(&env, &m->cfg->nets[i], &dev, fail);
+		if (!err)
+			err = vm_add_device(m->vm, dev, fail);
+	}
+	return err;
+}
+
+static int (*const builders[])(struct machine *m, struct fail *fail) = {
+	add_console, add_rtc, add_gpio, add_disks, add_rng, add_nets,
+};
+
+/* What this host's KVM must be able to do, asked before anything is made. */
+static int plan_kvm(struct machine *m, struct fail *fail)
+{
+	uint64_t ram_end = LAYOUT_RAM_BASE + m->cfg->mem;
+	int err;
+
+	m->gic = (struct vgic_config){
+		.version = m->cfg->irqchip,
+		.cpus = m->cfg->cpus,
+		.high_base = (ram_end + LAYOUT_GICR_ALIGN - 1) & -LAYOUT_GICR_ALIGN,
+	};
+	m->vm->ncpus = m->cfg->cpus;
+	err = vm_open_kvm(m->vm, cpu_ipa_bits(vgic_high_end(&m->gic)), fail);
+	if (!err)
+		err = vgic_plan(&m->vm->kvm, &m->gic, fail);
+	if (!err)
+		err = cpu_plan(&m->vm->kvm, m->cfg->pmu, &m->vm->model, fail);
+	if (err)
+		return err;
+	err = vgic_create(&m->gic, &m->vm->chip);
+	return err ? fail_set(fail, EXIT_HOST, err, "out of memory") : 0;
+}
+
+/* What a user who named no parameters would want. */
+static const char *default_bootargs(const struct config *cfg)
+{
+	bool root = cfg->ndisks && !cfg->initrd;
+
+	if (cfg->console == CONSOLE_VIRTIO)
+		return root ? "console=hvc0 root=/dev/vda rw" : "console=hvc0";
+	return root ? "root=/dev/vda rw" : "";
+}
+
+static void describe_arch(void *arg, struct fdt *fdt)
+{
+	struct machine *m = arg;
+
+	dt_arm64(fdt, m->cfg->cpus, m->gic.version == VGIC_V2, m->cfg->pmu);
+	m->vm->chip->ops->describe(m->vm->chip, fdt);
+}
+
+static int build_dtb(struct machine *m, void **blob, uint32_t *size, struct fail *fail)
+{
+	const struct dtb_config dtb = {
+		.ram_base = LAYOUT_RAM_BASE,
+		.ram_size = m->cfg->mem,
+		.bootargs = m->bootargs,
+		.initrd_start = m->boot.place.initrd,
+		.initrd_end = m->boot.place.initrd + m->boot.initrd_size,
+		.stdout_path = "/serial@9000000",
+		.devices = m->vm->devices,
+		.ndevices = m->vm->ndevices,
+		.arch = describe_arch,
+		.arg = m,
+		.psci = &psci_1_0,
+		.seeds = true,
+	};
+
+	return dtb_build(&dtb, blob, size, fail);
+}
+
+/* With the seeds of one start, which no other start has. */
+static int dump_dtb(struct machine *m, struct fail *fail)
+{
+	FILE *out;
+	uint32_t size;
+	void *blob;
+	bool ok;
+	int err = build_dtb(m, &blob, &size, fail);
+
+	if (err)
+		return err;
+	out = fopen(m->cfg->dump_dtb, "we");
+	ok = out && fwrite(blob, size, 1, out) == 1;
+	if (out && fclose(out))
+		ok = false;
+	free(blob);
+	if (!ok)
+		return fail_set(fail, EXIT_CONFIG, -EIO,
+				"cannot write %s: %s; name another --dump-dtb", m->cfg->dump_dtb,
+				strerror(errno));
+	return 0;
+}
+
+static int load(struct machine *m, struct fail *fail)
+{
+	uint32_t size;
+	void *blob;
+	int err = build_dtb(m, &blob, &size, fail);
+
+	if (err)
+		return err;
+	err = boot_load(&m->boot, &m->vm->mem, blob, size, fail);
+	free(blob);
+	return err;
+}
+
+int machine_create(const struct config *cfg, struct log *log, struct machine **out,
+		   struct fail *fail)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+	int err;
+
+	if (!m)
+		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+	*out = m;
+	m->cfg = cfg;
+	m->log = log;
+	m->bootargs = cfg->params ? cfg->params : cfg->nodefaults ? "" : default_bootargs(cfg);
+	err = vm_create(log, &m->vm, fail);
+	if (!err)
+		err = plan_kvm(m, fail);
+	if (!err)
+		err = boot_open(&m->boot, cfg->kernel, cfg->flat, cfg->initrd, LAYOUT_RAM_BASE,
+				cfg->mem, fail);
+	if (!err)
+		err = vm_add_ram(m->vm, LAYOUT_RAM_BASE, cfg->mem, fail);
+	if (!err && chardev_create(&m->console, m->vm->loop, STDIN_FILENO, STDOUT_FILENO))
+		err = fail_set(fail, EXIT_HOST, -ENOMEM, "cannot set up the console");
+	for (size_t i = 0; !err && i < sizeof(builders) / sizeof(builders[0]); i++)
+		err = builders[i](m, fail);
+	if (!err && cfg->dump_dtb)
+		err = dump_dtb(m, fail);
+	return err;
+}
+
+int machine_start(struct machine *m, struct fail *fail)
+{
+	int err = load(m, fail);
+
+	return err ? err : vm_power_on(m->vm, m->boot.place.entry, m->boot.place.dtb, fail);
+}
+
+int machine_reset(struct machine *m, struct fail *fail)
+{
+	int err;
+
+	vm_power_off(m->vm);
+	loop_drain(m->vm->loop);
+	for (unsigned int i = 0; i < m->vm->ndevices; i++) {
+		struct device *dev = m->vm->devices[i];
+
+		pthread_mutex_lock(&dev->lock);
+		dev->ops->reset(dev);
+		pthread_mutex_unlock(&dev->lock);
+	}
+	err = vm_clear_ram(m->vm, fail);
+	return err ? err : machine_start(m, fail);
+}
+
+void machine_power_key(struct machine *m)
+{
+	gpio_power_key(m->gpio);
+}
+
+void machine_destroy(struct machine *m)
+{
+	if (!m)
+		return;
+	/* The console outlives the devices that write to it. */
+	vm_destroy_devices(m->vm);
+	chardev_destroy(m->console);
+	vm_destroy(m->vm);
+	boot_close(&m->boot);
+	free(m);
+}
+
+struct vm *machine_vm(struct machine *m)
+{
+	return m->vm;
+}
+
+struct chardev *machine_console(struct machine *m)
+{
+	return m->console;
+}
+
+void machine_print(const struct machine *m, FILE *out)
+{
+	const struct boot_place *place = &m->boot.place;
+
+	fprintf(out, "name: %s\n", m->cfg->name);
+	fprintf(out, "kernel: %s, %s, at 0x%llx\n", m->cfg->kernel, m->boot.kind_name,
+		(unsigned long long)place->kernel);
+	if (m->cfg->initrd)
+		fprintf(out, "initrd: %s, %llu bytes at 0x%llx\n", m->cfg->initrd,
+			(unsigned long long)m->boot.initrd_size, (unsigned long long)place->initrd);
+	fprintf(out, "device tree: at 0x%llx\n", (unsigned long long)place->dtb);
+	fprintf(out, "params: %s\n", m->bootargs);
+	fprintf(out, "memory: %llu MiB at 0x%llx\n", (unsigned long long)(m->cfg->mem >> 20),
+		LAYOUT_RAM_BASE);
+	fprintf(out, "cpus: %u%s%s%s\n", m->cfg->cpus, m->vm->model.sve ? ", SVE" : "",
+		m->vm->model.pauth ? ", pointer authentication" : "",
+		m->vm->model.pmu ? ", PMU" : "");
+	fprintf(out, "irqchip: %s, in the kernel\n", vgic_name(m->gic.version));
+	fprintf(out, "psci: in the kernel\n");
+	for (unsigned int i = 0; i < m->vm->ndevices; i++)
+		fprintf(out, "device: %s\n", m->vm->devices[i]->name);
+	for (unsigned int i = 0; i < m->cfg->nnets; i++)
+		fprintf(out, "network: tap %s\n",
+			m->cfg->nets[i].tapif ? m->cfg->nets[i].tapif : "by number");
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include <stdio.h>
+
+#include "vmm/config.h"
+#include "vmm/core/log.h"
+
+struct chardev;
+struct vm;
+
+/* A VM with its devices, boot files and device tree: what goes where, and in which order. */
+struct machine;
+
+/*
+ * Checks and builds everything but vCPUs, from what can be refused cheaply to what leaves traces:
+ * KVM and its interrupt controller, boot files (the only child process is a decompressor), disks,
+ * then taps. With cfg->dry_run it stops before taps. cfg and log are borrowed.
+ * 0 or -errno with `fail` set.
+ */
+int machine_create(const struct config *cfg, struct log *log, struct machine **out,
+		   struct fail *fail);
+
+/* Loads the boot files into RAM and makes the vCPUs, paused: vm_run() starts them. */
+int machine_start(struct machine *m, struct fail *fail);
+
+/* Restarts in place: as after machine_start(). Taps, disks and consoles stay open. */
+int machine_reset(struct machine *m, struct fail *fail);
+
+void machine_power_key(struct machine *m);
+void machine_destroy(struct machine *m); /* NULL is fine */
+
+struct vm *machine_vm(struct machine *m);
+struct chardev *machine_console(struct machine *m);
+
+/* What --dry-run says: one "what: value" a line. */
+void machine_print(const struct machine *m, FILE *out);
+
+#endif

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/vcpu.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "arch/arm64/layout.h"
+#include "vmm/vm.h"
+
+static int kick_signal(void)
+{
+	return SIGRTMIN;
+}
+
+/* The signal only interrupts the system call; immediate_exit is what says why. */
+static void on_kick(int sig)
+{
+	(void)sig;
+}
+
+void vcpu_kick_setup(void)
+{
+	struct sigaction action = { .sa_handler = on_kick };
+
+	sigaction(kick_signal(), &action, NULL);
+}
+
+void vcpu_kick(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->kvm.run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(vcpu->thread, kick_signal());
+}
+
+static const char *const exit_names[VCPU_EXIT_KINDS] = {
+	[VCPU_EXIT_MMIO_READ] = "mmio_read", [VCPU_EXIT_MMIO_WRITE] = "mmio_write",
+	[VCPU_EXIT_NISV] = "nisv",	     [VCPU_EXIT_SYSTEM] = "system_event",
+	[VCPU_EXIT_SIGNAL] = "signal",
+};
+
+const char *vcpu_exit_name(enum vcpu_exit kind)
+{
+	return exit_names[kind];
+}
+
+/* The machine ends by this vCPU: it runs no further, whatever the others do. */
+static void end(struct vcpu *vcpu, enum vm_end why)
+{
+	vcpu->ended = true;
+	vm_end(vcpu->vm, why, 0);
+}
+
+static void crash(struct vcpu *vcpu, const char *what, uint64_t detail)
+{
+	log_line(vcpu->vm->log, LOG_ERROR, "vCPU %u: the kernel cannot run the guest: %s 0x%llx",
+		 vcpu->kvm.id, what, (unsigned long long)detail);
+	end(vcpu, VM_END_CRASH);
+}
+
+/* Nobody claims the address: reads gave zero, writes were ignored. An empty virtio-mmio slot is
+ * where drivers look for devices: that is no mistake. */
+static void unclaimed(struct vcpu *vcpu, const char *what)
+{
+	uint64_t slot = vcpu->kvm.run->mmio.phys_addr - LAYOUT_VIRTIO_BASE;
+
+	if (slot < LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE)
+		return;
+	log_guest(vcpu->vm->log, &vcpu->unclaimed,
+		  "vCPU %u: %s of %u bytes at 0x%llx, where nothing is: %s", vcpu->kvm.id, what,
+		  vcpu->kvm.run->mmio.len, (unsigned long long)vcpu->kvm.run->mmio.phys_addr,
+		  *what == 'r' ? "reads as zero" : "ignored");
+}
+
+static void handle_mmio(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->kvm.run;
+	uint64_t val = 0;
+
+	/* The kernel says 1, 2, 4 or 8; data is in the host's byte order, which is little. */
+	if (run->mmio.is_write) {
+		vcpu->exits[VCPU_EXIT_MMIO_WRITE]++;
+		memcpy(&val, run->mmio.data, run->mmio.len);
+		if (bus_write(&vcpu->vm->bus, run->mmio.phys_addr, run->mmio.len, val))
+			unclaimed(vcpu, "write");
+	} else {
+		vcpu->exits[VCPU_EXIT_MMIO_READ]++;
+		if (bus_read(&vcpu->vm->bus, run->mmio.phys_addr, run->mmio.len, &val))
+			unclaimed(vcpu, "read");
+		memcpy(run->mmio.data, &val, run->mmio.len);
+	}
+}
+
+/* The architecture's answer to an access that cannot be served: a synchronous external abort at
+ * the instruction, which has not advanced. */
+static void handle_nisv(struct vcpu *vcpu)
+{
+	struct kvm_vcpu_events events = { .exception.ext_dabt_pending = 1 };
+	int err;
+
+	vcpu->exits[VCPU_EXIT_NISV]++;
+	log_guest(vcpu->vm->log, &vcpu->unclaimed,
+		  "vCPU %u: an access at 0x%llx that gives no syndrome: external abort",
+		  vcpu->kvm.id, (unsigned long long)vcpu->kvm.run->arm_nisv.fault_ipa);
+	err = kvm_vcpu_events_set(&vcpu->kvm, &events);
+	if (err)
+		crash(vcpu, "cannot inject an abort: error", -err);
+}
+
+static void handle_system_event(struct vcpu *vcpu)
+{
+	uint32_t type = vcpu->kvm.run->system_event.type;
+
+	vcpu->exits[VCPU_EXIT_SYSTEM]++;
+	switch (type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		end(vcpu, VM_END_OFF);
+		break;
+	case KVM_SYSTEM_EVENT_RESET:
+		end(vcpu, VM_END_RESET);
+		break;
+	default:
+		log_line(vcpu->vm->log, LOG_ERROR, "vCPU %u: system event %u: the guest crashed",
+			 vcpu->kvm.id, type);
+		end(vcpu, VM_END_CRASH);
+	}
+}
+
+static void handle_exit(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->kvm.run;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_MMIO:
+		handle_mmio(vcpu);
+		break;
+	case KVM_EXIT_ARM_NISV:
+		handle_nisv(vcpu);
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		handle_system_event(vcpu);
+		break;
+	case KVM_EXIT_INTR:
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		crash(vcpu, "entry failed, hardware reason",
+		      run->fail_entry.hardware_entry_failure_reason);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		crash(vcpu, "internal error", run->internal.suberror);
+		break;
+	default:
+		crash(vcpu, "unexpected exit reason", run->exit_reason);
+	}
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu *vcpu = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu%u", vcpu->kvm.id);
+	pthread_setname_np(pthread_self(), name);
+	while (vm_park(vcpu->vm, vcpu)) {
+		int err;
+
+		/* A kick is the only way out of here, but for the end. */
+		do {
+			err = kvm_vcpu_run(&vcpu->kvm);
+			if (!err)
+				handle_exit(vcpu);
+			else if (err != -EINTR && err != -EAGAIN)
+				crash(vcpu, strerror(-err), -err);
+		} while (!err && !vcpu->ended);
+		vcpu->exits[VCPU_EXIT_SIGNAL]++;
+	}
+	return NULL;
+}
+
+int vcpu_start(struct vcpu *vcpu)
+{
+	sigset_t all, old;
+	int err;
+
+	/* Everything but the kick belongs to the loop thread. */
+	sigfillset(&all);
+	sigdelset(&all, kick_signal());
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	vcpu->started = !err;
+	return -err;
+}

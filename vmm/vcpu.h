@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/core/log.h"
+#include "vmm/kvm.h"
+
+struct vm;
+
+/* Counted by the vCPU's own thread, read by others for statistics. */
+enum vcpu_exit {
+	VCPU_EXIT_MMIO_READ,
+	VCPU_EXIT_MMIO_WRITE,
+	VCPU_EXIT_NISV,
+	VCPU_EXIT_SYSTEM,
+	VCPU_EXIT_SIGNAL,
+	VCPU_EXIT_KINDS,
+};
+
+/* One vCPU and its thread. */
+struct vcpu {
+	struct kvm_vcpu kvm;
+	struct vm *vm;
+	pthread_t thread;
+	bool started;
+	bool ended; /* its thread's own: runs no further */
+	uint64_t exits[VCPU_EXIT_KINDS];
+	struct log_limit unclaimed;
+};
+
+/* Starts the thread; it waits until vm_resume(). 0 or -errno. */
+int vcpu_start(struct vcpu *vcpu);
+
+/* Makes KVM_RUN return soon, with the last MMIO access completed; the thread then looks at what
+ * the VM requests. Holds vm->run_lock. */
+void vcpu_kick(struct vcpu *vcpu);
+
+/* Sets up the signal that kicks; once a process, before any vCPU starts. */
+void vcpu_kick_setup(void);
+
+const char *vcpu_exit_name(enum vcpu_exit kind);
+
+#endif

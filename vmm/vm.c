@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/vm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "arch/arm64/layout.h"
+#include "arch/arm64/vgic.h"
+
+static const char *kvm_hint(int err)
+{
+	switch (-err) {
+	case ENOENT:
+		return "this machine's kernel has no KVM; load it, or use an arm64 host with "
+		       "virtualization";
+	case EACCES:
+	case EPERM:
+		return "join the group that owns it, or run as root";
+	default:
+		return "see the kernel's log";
+	}
+}
+
+static int doorbell_hook(void *arg, const struct doorbell *db, bool on)
+{
+	struct vm *vm = arg;
+
+	return vm->kvm.vm_fd < 0 ? -ENODEV : kvm_ioeventfd(&vm->kvm, db, on);
+}
+
+int vm_create(struct log *log, struct vm **out, struct fail *fail)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+	int err;
+
+	if (!vm)
+		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+	vm->log = log;
+	vm->kvm.sys_fd = -1;
+	vm->kvm.vm_fd = -1;
+	vm->request = VM_PAUSE;
+	pthread_mutex_init(&vm->run_lock, NULL);
+	pthread_cond_init(&vm->run_cond, NULL);
+	bus_init(&vm->bus);
+	vm->bus.doorbell_hook = doorbell_hook;
+	vm->bus.doorbell_arg = vm;
+	err = kvm_open(&vm->kvm);
+	if (err) {
+		fail_set(fail, EXIT_HOST, err, "cannot open /dev/kvm: %s; %s", strerror(-err),
+			 kvm_hint(err));
+		goto out;
+	}
+	err = loop_create(&vm->loop);
+	if (err) {
+		fail_set(fail, EXIT_HOST, err, "cannot make the event loop: %s", strerror(-err));
+		goto out;
+	}
+	*out = vm;
+	return 0;
+out:
+	vm_destroy(vm);
+	return err;
+}
+
+void vm_destroy_devices(struct vm *vm)
+{
+	if (!vm)
+		return;
+	vm_power_off(vm);
+	while (vm->ndevices) {
+		struct device *dev = vm->devices[--vm->ndevices];
+
+		dev->ops->destroy(dev);
+	}
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	vm_destroy_devices(vm);
+	kvm_vm_close(&vm->kvm);
+	if (vm->chip)
+		vm->chip->ops->destroy(vm->chip);
+	loop_destroy(vm->loop);
+	bus_fini(&vm->bus);
+	for (unsigned int i = 0; i < vm->mem.nram; i++)
+		munmap(vm->mem.ram[i].host, vm->mem.ram[i].size);
+	guest_mem_destroy(&vm->mem);
+	kvm_close(&vm->kvm);
+	pthread_cond_destroy(&vm->run_cond);
+	pthread_mutex_destroy(&vm->run_lock);
+	free(vm->vcpus);
+	free(vm);
+}
+
+/* Aligned as guest and host huge pages want it: the unaligned rest is given back. */
+static void *map_ram(uint64_t size)
+{
+	uint64_t all = size + LAYOUT_RAM_ALIGN;
+	uint8_t *map = mmap(NULL, all, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t head;
+
+	if (map == MAP_FAILED)
+		return NULL;
+	head = -(uintptr_t)map & (LAYOUT_RAM_ALIGN - 1);
+	if (head)
+		munmap(map, head);
+	munmap(map + head + size, LAYOUT_RAM_ALIGN - head);
+	madvise(map + head, size, MADV_HUGEPAGE);
+	return map + head;
+}
+
+int vm_add_ram(struct vm *vm, gpa_t base, uint64_t size, struct fail *fail)
+{
+	void *host = map_ram(size);
+	int err = host ? guest_mem_add(&vm->mem, base, size, host) : -errno;
+
+	if (!err)
+		return 0;
+	if (host)
+		munmap(host, size);
+	return fail_set(fail, EXIT_CONFIG, err,
+			"cannot map %llu MiB of guest memory: %s; use a smaller --mem",
+			(unsigned long long)(size >> 20), strerror(-err));
+}
+
+int vm_clear_ram(struct vm *vm, struct fail *fail)
+{
+	for (unsigned int i = 0; i < vm->mem.nram; i++) {
+		const struct guest_ram *ram = &vm->mem.ram[i];
+
+		if (madvise(ram->host, ram->size, MADV_DONTNEED))
+			return fail_set(fail, EXIT_HOST, -errno, "cannot clear guest memory: %s",
+					strerror(errno));
+	}
+	return 0;
+}
+
+int vm_open_kvm(struct vm *vm, unsigned int ipa_bits, struct fail *fail)
+{
+	unsigned int max = kvm_cap(&vm->kvm, KVM_CAP_ARM_VM_IPA_SIZE);
+	int err;
+
+	if (!max)
+		max = 40;
+	if (ipa_bits > max)
+		return fail_set(fail, EXIT_CONFIG, -E2BIG,
+				"--mem: the machine's addresses need %u bits, this host's KVM has "
+				"%u; use a smaller --mem",
+				ipa_bits, max);
+	err = kvm_vm_open(&vm->kvm, KVM_VM_TYPE_ARM_IPA_SIZE(ipa_bits));
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "KVM cannot create a VM: %s", strerror(-err));
+	vm->ipa_bits = ipa_bits;
+	return 0;
+}
+
+int vm_add_device(struct vm *vm, struct device *dev, struct fail *fail)
+{
+	int err = vm->ndevices == VM_DEVICES_MAX ? -ENOSPC : 0;
+
+	if (!err) {
+		vm->devices[vm->ndevices++] = dev;
+		err = vm->chip->ops->connect(vm->chip, &dev->env.irq);
+	} else {
+		dev->ops->destroy(dev);
+	}
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "cannot add device %u: %s", vm->ndevices,
+				strerror(-err));
+	return 0;
+}
+
+static int set_memslots(struct vm *vm, struct fail *fail)
+{
+	for (unsigned int i = 0; i < vm->mem.nram; i++) {
+		const struct guest_ram *ram = &vm->mem.ram[i];
+		int err = kvm_memslot(&vm->kvm, i, 0, ram->base, ram->size, ram->host);
+
+		if (err)
+			return fail_set(fail, EXIT_HOST, err,
+					"KVM refuses %llu MiB of memory at 0x%llx: %s",
+					(unsigned long long)(ram->size >> 20),
+					(unsigned long long)ram->base, strerror(-err));
+	}
+	return 0;
+}
+
+static int make_vcpus(struct vm *vm, struct fail *fail)
+{
+	for (unsigned int i = 0; i < vm->ncpus; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+		int err;
+
+		*vcpu = (struct vcpu){ .vm = vm };
+		err = kvm_vcpu_open(&vm->kvm, i, &vcpu->kvm);
+		if (err)
+			return fail_set(fail, EXIT_HOST, err, "KVM cannot create vCPU %u: %s", i,
+					strerror(-err));
+		err = cpu_init(&vcpu->kvm, &vm->model, fail);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The order that KVM wants: controller, vCPUs, controller's end, then what needs it. */
+static int make_kernel_half(struct vm *vm, struct fail *fail)
+{
+	int err = set_memslots(vm, fail);
+
+	/* Absent on old kernels: then such an access stops the VM with an error. */
+	if (!err && kvm_cap(&vm->kvm, KVM_CAP_ARM_NISV_TO_USER))
+		kvm_enable_cap(&vm->kvm, KVM_CAP_ARM_NISV_TO_USER, 0);
+	if (!err)
+		err = vgic_attach(vm->chip, &vm->kvm, fail);
+	if (!err)
+		err = make_vcpus(vm, fail);
+	if (!err)
+		err = vgic_start(vm->chip, fail);
+	for (unsigned int i = 0; !err && i < vm->ncpus; i++)
+		err = cpu_init_pmu(&vm->vcpus[i].kvm, &vm->model, fail);
+	return err;
+}
+
+int vm_power_on(struct vm *vm, uint64_t pc, uint64_t x0, struct fail *fail)
+{
+	int err = vm->kvm.vm_fd < 0 ? vm_open_kvm(vm, vm->ipa_bits, fail) : 0;
+
+	if (err)
+		return err;
+	if (!vm->vcpus)
+		vm->vcpus = calloc(vm->ncpus, sizeof(*vm->vcpus));
+	if (!vm->vcpus)
+		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+	vm->powered = true;
+	vm->end = VM_END_NONE;
+	vm->request = VM_PAUSE;
+	vm->parked = 0;
+	err = make_kernel_half(vm, fail);
+	if (!err)
+		err = cpu_set_boot(&vm->vcpus[0].kvm, pc, x0, fail);
+	bus_doorbells_replay(&vm->bus);
+	for (unsigned int i = 0; !err && i < vm->ncpus; i++) {
+		err = vcpu_start(&vm->vcpus[i]);
+		if (err)
+			fail_set(fail, EXIT_HOST, err, "cannot start the thread of vCPU %u: %s", i,
+				 strerror(-err));
+	}
+	if (err)
+		vm_power_off(vm);
+	return err;
+}
+
+static void set_request(struct vm *vm, enum vm_request request)
+{
+	pthread_mutex_lock(&vm->run_lock);
+	vm->request = request;
+	for (unsigned int i = 0; request != VM_RUN && i < vm->ncpus; i++)
+		if (vm->vcpus[i].started)
+			vcpu_kick(&vm->vcpus[i]);
+	pthread_cond_broadcast(&vm->run_cond);
+	pthread_mutex_unlock(&vm->run_lock);
+}
+
+void vm_power_off(struct vm *vm)
+{
+	if (!vm->powered)
+		return;
+	set_request(vm, VM_STOP);
+	for (unsigned int i = 0; i < vm->ncpus; i++) {
+		if (vm->vcpus[i].started)
+			pthread_join(vm->vcpus[i].thread, NULL);
+		vm->vcpus[i].started = false;
+		kvm_vcpu_close(&vm->vcpus[i].kvm);
+	}
+	vgic_detach(vm->chip);
+	kvm_vm_close(&vm->kvm);
+	vm->powered = false;
+}
+
+void vm_pause(struct vm *vm)
+{
+	unsigned int threads = 0;
+
+	set_request(vm, VM_PAUSE);
+	for (unsigned int i = 0; i < vm->ncpus; i++)
+		threads += vm->vcpus[i].started;
+	pthread_mutex_lock(&vm->run_lock);
+	while (vm->parked < threads)
+		pthread_cond_wait(&vm->run_cond, &vm->run_lock);
+	pthread_mutex_unlock(&vm->run_lock);
+}
+
+void vm_resume(struct vm *vm)
+{
+	set_request(vm, VM_RUN);
+}
+
+bool vm_park(struct vm *vm, struct vcpu *vcpu)
+{
+	bool go;
+
+	pthread_mutex_lock(&vm->run_lock);
+	vm->parked++;
+	pthread_cond_broadcast(&vm->run_cond);
+	while (vm->request == VM_PAUSE || (vcpu->ended && vm->request != VM_STOP))
+		pthread_cond_wait(&vm->run_cond, &vm->run_lock);
+	go = vm->request != VM_STOP;
+	vm->parked--;
+	/* Under the lock: a kick after this one is for a later request. */
+	__atomic_store_n(&vcpu->kvm.run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&vm->run_lock);
+	return go;
+}
+
+enum vm_end vm_run(struct vm *vm)
+{
+	vm_resume(vm);
+	loop_run(vm->loop);
+	vm_pause(vm);
+	return vm->end;
+}
+
+void vm_end(struct vm *vm, enum vm_end why, int code)
+{
+	int none = VM_END_NONE;
+
+	if (!atomic_compare_exchange_strong(&vm->end, &none, why))
+		return;
+	vm->quit_code = code;
+	loop_stop(vm->loop);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/arm64/cpu.h"
+#include "vmm/core/bus.h"
+#include "vmm/core/fail.h"
+#include "vmm/core/irqchip.h"
+#include "vmm/core/log.h"
+#include "vmm/core/loop.h"
+#include "vmm/core/mem.h"
+#include "vmm/kvm.h"
+#include "vmm/vcpu.h"
+
+/*
+ * A virtual machine's life. The host's half (memory, bus, loop, devices) lives from vm_create() to
+ * vm_destroy(). The kernel's half (the KVM VM, its interrupt controller, its vCPUs) lives from
+ * vm_power_on() to vm_power_off(): a reset of the machine makes a new one, so no state in the
+ * kernel can survive it.
+ *
+ * Threads: the loop thread and one a vCPU. Lock order: vm->run_lock, device, irqchip.
+ */
+
+/* What the vCPU threads are asked for. */
+enum vm_request { VM_PAUSE, VM_RUN, VM_STOP };
+
+/* Why vm_run() returned. */
+enum vm_end { VM_END_NONE, VM_END_OFF, VM_END_RESET, VM_END_CRASH, VM_END_QUIT };
+
+enum { VM_DEVICES_MAX = 40 };
+
+struct vm {
+	struct log *log;
+	struct guest_mem mem;
+	struct bus bus;
+	struct loop *loop;
+	struct irqchip *chip;
+	struct device *devices[VM_DEVICES_MAX]; /* owned; in creation order */
+	unsigned int ndevices;
+
+	struct kvm kvm;
+	struct cpu_model model;
+	unsigned int ipa_bits;
+	struct vcpu *vcpus;
+	unsigned int ncpus;
+	bool powered;
+
+	pthread_mutex_t run_lock;
+	pthread_cond_t run_cond;
+	enum vm_request request; /* under run_lock */
+	unsigned int parked; /* vCPU threads that wait, under run_lock */
+	_Atomic int end; /* enum vm_end; the first cause wins */
+	int quit_code; /* exit code that goes with VM_END_QUIT */
+};
+
+/* Host's half: opens /dev/kvm, makes loop and bus. EXIT_HOST with a sentence. */
+int vm_create(struct log *log, struct vm **out, struct fail *fail);
+void vm_destroy(struct vm *vm);
+/* Ends the guest and its devices, while what the devices borrowed still lives. NULL is fine. */
+void vm_destroy_devices(struct vm *vm);
+
+/* Maps guest RAM of `size` bytes at `base`; zeroed, given out page by page by the host. */
+int vm_add_ram(struct vm *vm, gpa_t base, uint64_t size, struct fail *fail);
+/* All of RAM reads as zero again. No vCPU runs. */
+int vm_clear_ram(struct vm *vm, struct fail *fail);
+
+/* The KVM VM with `ipa_bits`; vm_power_on() uses the one that is open. */
+int vm_open_kvm(struct vm *vm, unsigned int ipa_bits, struct fail *fail);
+
+/* Takes over the device, and connects its interrupt. */
+int vm_add_device(struct vm *vm, struct device *dev, struct fail *fail);
+
+/* Makes the kernel's half and starts the vCPU threads, paused; CPU 0 at `pc` with x0 = `x0`. */
+int vm_power_on(struct vm *vm, uint64_t pc, uint64_t x0, struct fail *fail);
+/* Ends the vCPU threads and closes the kernel's half. */
+void vm_power_off(struct vm *vm);
+
+/* Every vCPU thread parked, its last MMIO access completed. Loop thread. */
+void vm_pause(struct vm *vm);
+void vm_resume(struct vm *vm);
+
+/* Runs vCPUs and loop until the machine ends; the caller becomes the loop thread. The vCPUs are
+ * paused when it returns. */
+enum vm_end vm_run(struct vm *vm);
+/* Ends vm_run(): the first cause counts. Any thread. `code` matters for VM_END_QUIT. */
+void vm_end(struct vm *vm, enum vm_end why, int code);
+
+/* For vCPU threads, after a kick: waits while the request is VM_PAUSE; false means stop. */
+bool vm_park(struct vm *vm, struct vcpu *vcpu);
+
+#endif
