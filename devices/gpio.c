@@ -204,6 +204,8 @@ static void gpio_describe(struct device *dev, struct fdt *fdt)
 	dt_u32(fdt, "#gpio-cells", 2);
 	dt_empty(fdt, "interrupt-controller");
 	dt_u32(fdt, "#interrupt-cells", 2);
+	/* Not in the binding, but dtc 1.6 warns of an interrupt provider without it. */
+	dt_u32(fdt, "#address-cells", 0);
 	dt_u32(fdt, "phandle", phandle);
 	dt_end(fdt);
 	describe_key(fdt, phandle);

@@ -168,7 +168,7 @@ static const struct refusal {
 	{ { 0, 4, "\x02\x21\x4c\x18" }, "compressed with lz4", "unpack it with lz4 -d" },
 	{ { 0, 4, "\x27\x05\x19\x56" }, "a U-Boot uImage", "give the Image that is inside" },
 	{ { 0, 4, "\xd0\x0d\xfe\xed" }, "a device tree or FIT image", "give the Image itself" },
-	{ { 0, 2, "MZ" }, "an EFI program without an arm64 kernel in it", "give an arm64 Image" },
+	{ { 0, 2, "MZ" }, "another kind of EFI program, or truncated", "give an arm64 Image" },
 };
 
 #define FOR_EACH(p, table) for (p = (table); p < (table) + sizeof(table) / sizeof((table)[0]); p++)

@@ -228,9 +228,9 @@ struct psci_desc psci_dt(uint32_t version, bool smc)
 		.cpu_off = PSCI_0_1_CPU_OFF,
 		.cpu_on = PSCI_0_1_CPU_ON,
 	};
-	struct psci_desc desc = version == PSCI_0_1 ? psci_0_1 :
-				version == PSCI_0_2 ? psci_0_2 :
-						      psci_1_0;
+	struct psci_desc desc = version == PSCI_0_1   ? psci_0_1
+				: version == PSCI_0_2 ? psci_0_2
+						      : psci_1_0;
 
 	desc.method = smc ? "smc" : "hvc";
 	return desc;

@@ -35,21 +35,28 @@ enum { WORD_MAX = 32 };
 static int add_service(const char *word, unsigned int *services, struct fail *fail)
 {
 	const char *known[SMCCC_SERVICES] = { NULL };
-	unsigned int n = 0;
+	char names[64] = "";
 	const char *near;
 
 	for (unsigned int i = SMCCC_OTHER + 1; i < SMCCC_SERVICES; i++) {
-		known[n++] = smccc_service_name(i);
-		if (!strcmp(word, smccc_service_name(i))) {
+		const char *name = smccc_service_name(i);
+		size_t len = strlen(names);
+
+		if (!strcmp(word, name)) {
 			*services |= 1u << i;
 			return 0;
 		}
+		known[i - 1] = name;
+		snprintf(names + len, sizeof(names) - len, " %s", name);
 	}
 	near = opts_nearest(word, known);
-	return fail_set(
-		fail, EXIT_CONFIG, -EINVAL,
-		"--trace: there is no service '%s'%s%s%s; give psci, trng, or both with a comma",
-		word, near ? ", did you mean '" : "", near ? near : "", near ? "'" : "");
+	if (near)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"--trace: there is no service '%s', did you mean '%s'?", word,
+				near);
+	return fail_set(fail, EXIT_CONFIG, -EINVAL,
+			"--trace: there is no service '%s'; give one or more, with commas, of:%s",
+			word, names);
 }
 
 int trace_parse(const char *words, unsigned int *services, struct fail *fail)

@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firmware/psci.h"
+#include "firmware/trace.h"
 #include "virtio/mmio.h"
 
 #define MIB (1ULL << 20)
 
 static const char *const console_words[] = { "serial", "virtio", NULL };
 static const char *const irqchip_words[] = { "auto", "gicv2", "gicv3", NULL };
+static const char *const psci_words[] = { "auto", "kernel", "user", NULL };
 static const char *const loglevel_words[] = { "error", "warning", "info", "debug", NULL };
 
 /* A copy that the device's parser may cut up and point into; freed with the configuration. */
@@ -68,6 +71,31 @@ static int parse_net(void *into, const char *arg, struct fail *fail)
 	return err;
 }
 
+static int parse_psci_version(void *into, const char *arg, struct fail *fail)
+{
+	struct config *cfg = into;
+
+	for (unsigned int i = 0; psci_version_words[i]; i++) {
+		if (strcmp(arg, psci_version_words[i]))
+			continue;
+		cfg->psci_version = i + 1;
+		return 0;
+	}
+	return fail_set(fail, EXIT_CONFIG, -EINVAL,
+			"--psci-version %s: no such version; use 0.1, 0.2, 1.0, 1.1, 1.2 or 1.3",
+			arg);
+}
+
+static int parse_trace(void *into, const char *arg, struct fail *fail)
+{
+	return trace_parse(arg, &((struct config *)into)->trace, fail);
+}
+
+static int parse_inject(void *into, const char *arg, struct fail *fail)
+{
+	return inject_add(&((struct config *)into)->inject, inject_services, arg, fail);
+}
+
 #define AT(field) .offset = offsetof(struct config, field)
 
 const struct opt config_options[] = {
@@ -88,6 +116,15 @@ const struct opt config_options[] = {
 	  .choices = console_words },
 	{ "irqchip", 0, OPT_CHOICE, NULL, "auto|gicv2|gicv3", "interrupt controller (auto)",
 	  AT(irqchip), .choices = irqchip_words },
+	{ "psci", 0, OPT_CHOICE, NULL, "auto|kernel|user",
+	  "who serves PSCI: the host's kernel, or vmm, where the kernel forwards calls (auto)",
+	  AT(psci), .choices = psci_words },
+	{ "psci-version", 0, OPT_PARSE, NULL, "0.1|0.2|1.0|1.1|1.2|1.3",
+	  "the PSCI version that the guest sees", .parse = parse_psci_version },
+	{ "trace", 0, OPT_PARSE, NULL, "psci|trng", "log each firmware call, decoded; repeatable",
+	  .parse = parse_trace },
+	{ "inject", 0, OPT_PARSE, NULL, "SERVICE:FUNCTION=RESULT[@WHEN]",
+	  "make firmware calls fail: psci:CPU_ON=DENIED@2; repeatable", .parse = parse_inject },
 	{ "pmu", 0, OPT_FLAG, NULL, NULL, "give the guest a performance monitor", AT(pmu) },
 	{ "name", 0, OPT_STR, NULL, "NAME", "the machine's name in messages", AT(name) },
 	{ "nodefaults", 0, OPT_FLAG, NULL, NULL,
@@ -128,7 +165,7 @@ int config_check(const struct config *cfg, struct fail *fail)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"--mem: %llu bytes are not whole pages; use a multiple of 4 KiB",
 				(unsigned long long)cfg->mem);
-	return 0;
+	return inject_check(&cfg->inject, cfg->cpus, fail);
 }
 
 void config_fini(struct config *cfg)

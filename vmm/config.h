@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "firmware/inject.h"
 #include "virtio/blk.h"
 #include "virtio/net.h"
 #include "vmm/core/opts.h"
@@ -12,6 +13,7 @@
 /* What the user asked for: filled by config_options, in the order of the command line. Strings
  * point into the caller's words, which outlive it. */
 
+enum config_psci { CONFIG_PSCI_AUTO, CONFIG_PSCI_KERNEL, CONFIG_PSCI_USER };
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
 enum { CONFIG_DISKS_MAX = 16, CONFIG_NETS_MAX = 8, CONFIG_WORDS_MAX = 24 };
 
@@ -25,6 +27,10 @@ struct config {
 	unsigned int nnets;
 	unsigned int console; /* enum config_console */
 	unsigned int irqchip; /* enum vgic_version */
+	unsigned int psci; /* enum config_psci */
+	unsigned int psci_version; /* index in psci_version_words, plus 1; 0: not said */
+	unsigned int trace; /* mask of 1 << enum smccc_service */
+	struct inject inject;
 	unsigned int loglevel; /* as --loglevel's words are ordered */
 	const char *name;
 	const char *dump_dtb, *log_file;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -229,6 +230,35 @@ int kvm_reg_set(const struct kvm_vcpu *vcpu, uint64_t id, const void *value)
 	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
 
 	return call(vcpu->fd, KVM_SET_ONE_REG, &reg);
+}
+
+int kvm_reg_list(const struct kvm_vcpu *vcpu, struct kvm_reg_list **list)
+{
+	struct kvm_reg_list probe = { .n = 0 };
+	int err;
+
+	*list = NULL;
+	/* With too little room it fails with E2BIG and tells the number. */
+	err = call(vcpu->fd, KVM_GET_REG_LIST, &probe);
+	if (err && err != -E2BIG)
+		return err;
+	*list = malloc(sizeof(probe) + probe.n * sizeof(probe.reg[0]));
+	if (!*list)
+		return -ENOMEM;
+	(*list)->n = probe.n;
+	err = call(vcpu->fd, KVM_GET_REG_LIST, *list);
+	if (err) {
+		free(*list);
+		*list = NULL;
+	}
+	return err;
+}
+
+int kvm_mp_state_set(const struct kvm_vcpu *vcpu, uint32_t state)
+{
+	struct kvm_mp_state mp = { .mp_state = state };
+
+	return call(vcpu->fd, KVM_SET_MP_STATE, &mp);
 }
 
 int kvm_vcpu_events_set(const struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *events)

@@ -61,6 +61,9 @@ int kvm_vcpu_finalize(const struct kvm_vcpu *vcpu, int feature);
 int kvm_vcpu_run(const struct kvm_vcpu *vcpu);
 int kvm_reg_get(const struct kvm_vcpu *vcpu, uint64_t id, void *value);
 int kvm_reg_set(const struct kvm_vcpu *vcpu, uint64_t id, const void *value);
+/* The ids of all registers, malloc'ed and the caller's; NULL on error. */
+int kvm_reg_list(const struct kvm_vcpu *vcpu, struct kvm_reg_list **list);
+int kvm_mp_state_set(const struct kvm_vcpu *vcpu, uint32_t state);
 int kvm_vcpu_events_set(const struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *events);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "arch/arm64/dt.h"
+#include "arch/arm64/hypercall.h"
 #include "arch/arm64/layout.h"
 #include "arch/arm64/vgic.h"
 #include "devices/gpio.h"
@@ -15,6 +16,9 @@
 #include "devices/pl031.h"
 #include "firmware/boot.h"
 #include "firmware/dtb.h"
+#include "firmware/psci.h"
+#include "firmware/trace.h"
+#include "firmware/trng.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
@@ -31,6 +35,14 @@ struct machine {
 	unsigned int slots; /* virtio-mmio slots in use */
 	const char *bootargs;
 	struct boot boot;
+	/* Firmware that vmm serves itself; `smccc` is handed to the VM only then. */
+	bool user_psci;
+	uint32_t psci_version;
+	struct psci psci;
+	struct trng trng;
+	struct trace trace;
+	struct inject inject;
+	struct smccc smccc;
 };
 
 static struct device_env env_at(struct machine *m, gpa_t base, uint32_t spi, bool edge)
@@ -172,6 +184,67 @@ static int plan_kvm(struct machine *m, struct fail *fail)
 	return err ? fail_set(fail, EXIT_HOST, err, "out of memory") : 0;
 }
 
+/* Asked for, so no --loglevel hides it. */
+static void trace_line(void *arg, const char *text)
+{
+	struct machine *m = arg;
+
+	dprintf(m->log->fd, "%s\n", text);
+}
+
+/* Who serves PSCI, and which version: the words against what this host can do. */
+static int choose_psci(struct machine *m, bool can_forward, struct fail *fail)
+{
+	const struct config *cfg = m->cfg;
+
+	if (cfg->psci == CONFIG_PSCI_USER && !can_forward)
+		return fail_set(fail, EXIT_CONFIG, -ENOTSUP,
+				"--psci user: this host's kernel does not forward firmware calls "
+				"(Linux 6.4 and later do); use --psci kernel");
+	m->user_psci = cfg->psci != CONFIG_PSCI_KERNEL && can_forward;
+	if (!m->user_psci && (cfg->trace || cfg->inject.nrules))
+		return fail_set(fail, EXIT_CONFIG, -ENOTSUP, "%s needs --psci user%s",
+				cfg->trace ? "--trace" : "--inject",
+				can_forward ? ""
+					    : ", which this host's kernel cannot do: it does not "
+					      "forward firmware calls");
+	if (!m->user_psci && cfg->psci == CONFIG_PSCI_AUTO)
+		log_line(m->log, LOG_INFO,
+			 "this host's kernel does not forward firmware calls: its own PSCI it is");
+	return 0;
+}
+
+static int plan_firmware(struct machine *m, struct fail *fail)
+{
+	unsigned int word = m->cfg->psci_version;
+	uint32_t version = word ? psci_version_at(word - 1) : 0;
+	int err = choose_psci(m, hypercall_supported(&m->vm->kvm), fail);
+
+	if (err)
+		return err;
+	m->vm->model.user_psci = m->user_psci;
+	if (!m->user_psci) {
+		err = cpu_plan_psci(&m->vm->kvm, version, &m->vm->model, fail);
+		m->psci_version = m->vm->model.psci_version;
+		return err;
+	}
+	m->psci_version = version ? version : PSCI_LATEST;
+	err = psci_init(&m->psci, m->psci_version, m->cfg->cpus, cpu_mpidr, &m->vm->mem);
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "out of memory");
+	m->trng.entropy = trng_host_entropy;
+	trace_init(&m->trace, m->cfg->trace, trace_line, m);
+	m->inject = m->cfg->inject;
+	m->smccc = (struct smccc){
+		.psci = &m->psci,
+		.trng = &m->trng,
+		.trace = m->cfg->trace ? &m->trace : NULL,
+		.inject = m->cfg->inject.nrules ? &m->inject : NULL,
+	};
+	m->vm->fw = &m->smccc;
+	return 0;
+}
+
 /* What a user who named no parameters would want. */
 static const char *default_bootargs(const struct config *cfg)
 {
@@ -192,6 +265,7 @@ static void describe_arch(void *arg, struct fdt *fdt)
 
 static int build_dtb(struct machine *m, void **blob, uint32_t *size, struct fail *fail)
 {
+	const struct psci_desc psci = psci_dt(m->psci_version, false);
 	const struct dtb_config dtb = {
 		.ram_base = LAYOUT_RAM_BASE,
 		.ram_size = m->cfg->mem,
@@ -203,7 +277,7 @@ static int build_dtb(struct machine *m, void **blob, uint32_t *size, struct fail
 		.ndevices = m->vm->ndevices,
 		.arch = describe_arch,
 		.arg = m,
-		.psci = &psci_1_0,
+		.psci = &psci,
 		.seeds = true,
 	};
 
@@ -262,6 +336,8 @@ int machine_create(const struct config *cfg, struct log *log, struct machine **o
 	if (!err)
 		err = plan_kvm(m, fail);
 	if (!err)
+		err = plan_firmware(m, fail);
+	if (!err)
 		err = boot_open(&m->boot, cfg->kernel, cfg->flat, cfg->initrd, LAYOUT_RAM_BASE,
 				cfg->mem, fail);
 	if (!err)
@@ -313,6 +389,7 @@ void machine_destroy(struct machine *m)
 	chardev_destroy(m->console);
 	vm_destroy(m->vm);
 	boot_close(&m->boot);
+	psci_fini(&m->psci);
 	free(m);
 }
 
@@ -344,7 +421,8 @@ void machine_print(const struct machine *m, FILE *out)
 		m->vm->model.pauth ? ", pointer authentication" : "",
 		m->vm->model.pmu ? ", PMU" : "");
 	fprintf(out, "irqchip: %s, in the kernel\n", vgic_name(m->gic.version));
-	fprintf(out, "psci: in the kernel\n");
+	fprintf(out, "psci: %s, in %s\n", psci_version_name(m->psci_version),
+		m->user_psci ? "userspace" : "the kernel");
 	for (unsigned int i = 0; i < m->vm->ndevices; i++)
 		fprintf(out, "device: %s\n", m->vm->devices[i]->name);
 	for (unsigned int i = 0; i < m->cfg->nnets; i++)

@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <string.h>
 
+#include "arch/arm64/cpu.h"
+#include "arch/arm64/hypercall.h"
 #include "arch/arm64/layout.h"
+#include "firmware/psci.h"
 #include "vmm/vm.h"
 
 static int kick_signal(void)
@@ -34,8 +37,8 @@ void vcpu_kick(struct vcpu *vcpu)
 
 static const char *const exit_names[VCPU_EXIT_KINDS] = {
 	[VCPU_EXIT_MMIO_READ] = "mmio_read", [VCPU_EXIT_MMIO_WRITE] = "mmio_write",
-	[VCPU_EXIT_NISV] = "nisv",	     [VCPU_EXIT_SYSTEM] = "system_event",
-	[VCPU_EXIT_SIGNAL] = "signal",
+	[VCPU_EXIT_NISV] = "nisv",	     [VCPU_EXIT_HYPERCALL] = "hypercall",
+	[VCPU_EXIT_SYSTEM] = "system_event", [VCPU_EXIT_SIGNAL] = "signal",
 };
 
 const char *vcpu_exit_name(enum vcpu_exit kind)
@@ -55,6 +58,16 @@ static void crash(struct vcpu *vcpu, const char *what, uint64_t detail)
 	log_line(vcpu->vm->log, LOG_ERROR, "vCPU %u: the kernel cannot run the guest: %s 0x%llx",
 		 vcpu->kvm.id, what, (unsigned long long)detail);
 	end(vcpu, VM_END_CRASH);
+}
+
+/* From reset, where CPU_ON or a suspend said. */
+static void start(struct vcpu *vcpu)
+{
+	int err = cpu_restart(&vcpu->kvm, &vcpu->vm->model, vcpu->entry, vcpu->context);
+
+	vcpu->start = false;
+	if (err)
+		crash(vcpu, "cannot start it: error", (uint64_t)-err);
 }
 
 /* Nobody claims the address: reads gave zero, writes were ignored. An empty virtio-mmio slot is
@@ -106,6 +119,73 @@ static void handle_nisv(struct vcpu *vcpu)
 		crash(vcpu, "cannot inject an abort: error", -err);
 }
 
+static void check(struct vcpu *vcpu, const char *what, int err)
+{
+	if (err)
+		crash(vcpu, what, (uint64_t)-err);
+}
+
+/* The kernel waits for an interrupt as in WFI, and says so by KVM_SYSTEM_EVENT_WAKEUP. */
+static void suspend(struct vcpu *vcpu)
+{
+	check(vcpu, "cannot suspend: error", kvm_mp_state_set(&vcpu->kvm, KVM_MP_STATE_SUSPENDED));
+}
+
+static void handle_hypercall(struct vcpu *vcpu)
+{
+	struct smccc_call call = { .cpu = vcpu->kvm.id };
+
+	vcpu->exits[VCPU_EXIT_HYPERCALL]++;
+	check(vcpu, "firmware call: register error",
+	      hypercall_serve(&vcpu->kvm, vcpu->vm->fw, &call));
+	if (call.wake >= 0)
+		vm_wake(vcpu->vm);
+	switch (call.action) {
+	case SMCCC_CONTINUE:
+		break;
+	case SMCCC_CPU_OFF:
+		vcpu->off = true;
+		break;
+	case SMCCC_STANDBY:
+	case SMCCC_POWERDOWN:
+	case SMCCC_SYSTEM_SUSPEND:
+		suspend(vcpu);
+		break;
+	case SMCCC_STOP:
+		end(vcpu, call.end == SMCCC_END_RESET || call.end == SMCCC_END_RESET2 ? VM_END_RESET
+										      : VM_END_OFF);
+		break;
+	}
+}
+
+/* The kernel's PSCI leaves the suspend itself to us: x1 and x2 say where to go on. */
+static void handle_suspend(struct vcpu *vcpu)
+{
+	int err = kvm_reg_get(&vcpu->kvm, cpu_xreg(1), &vcpu->entry);
+
+	if (!err)
+		err = kvm_reg_get(&vcpu->kvm, cpu_xreg(2), &vcpu->context);
+	check(vcpu, "SYSTEM_SUSPEND: register error", err);
+	vcpu->suspended = true;
+	suspend(vcpu);
+}
+
+/* An interrupt came: goes on behind the call, or as if newly switched on. */
+static void handle_wakeup(struct vcpu *vcpu)
+{
+	const struct smccc *fw = vcpu->vm->fw;
+	bool restart = vcpu->suspended;
+
+	if (fw)
+		restart = psci_cpu_woken(fw->psci, vcpu->kvm.id, &vcpu->entry, &vcpu->context);
+	vcpu->suspended = false;
+	if (restart)
+		start(vcpu);
+	else
+		check(vcpu, "cannot wake up: error",
+		      kvm_mp_state_set(&vcpu->kvm, KVM_MP_STATE_RUNNABLE));
+}
+
 static void handle_system_event(struct vcpu *vcpu)
 {
 	uint32_t type = vcpu->kvm.run->system_event.type;
@@ -117,6 +197,12 @@ static void handle_system_event(struct vcpu *vcpu)
 		break;
 	case KVM_SYSTEM_EVENT_RESET:
 		end(vcpu, VM_END_RESET);
+		break;
+	case KVM_SYSTEM_EVENT_SUSPEND:
+		handle_suspend(vcpu);
+		break;
+	case KVM_SYSTEM_EVENT_WAKEUP:
+		handle_wakeup(vcpu);
 		break;
 	default:
 		log_line(vcpu->vm->log, LOG_ERROR, "vCPU %u: system event %u: the guest crashed",
@@ -135,6 +221,9 @@ static void handle_exit(struct vcpu *vcpu)
 		break;
 	case KVM_EXIT_ARM_NISV:
 		handle_nisv(vcpu);
+		break;
+	case KVM_EXIT_HYPERCALL:
+		handle_hypercall(vcpu);
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		handle_system_event(vcpu);
@@ -161,17 +250,19 @@ static void *vcpu_thread(void *arg)
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->kvm.id);
 	pthread_setname_np(pthread_self(), name);
 	while (vm_park(vcpu->vm, vcpu)) {
-		int err;
+		int err = 0;
 
-		/* A kick is the only way out of here, but for the end. */
+		if (vcpu->start)
+			start(vcpu);
+		/* Out of here by a kick, the end, or being switched off. */
 		do {
 			err = kvm_vcpu_run(&vcpu->kvm);
 			if (!err)
 				handle_exit(vcpu);
 			else if (err != -EINTR && err != -EAGAIN)
 				crash(vcpu, strerror(-err), -err);
-		} while (!err && !vcpu->ended);
-		vcpu->exits[VCPU_EXIT_SIGNAL]++;
+		} while (!err && !vcpu->ended && !vcpu->off);
+		vcpu->exits[VCPU_EXIT_SIGNAL] += err != 0;
 	}
 	return NULL;
 }

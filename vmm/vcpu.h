@@ -16,6 +16,7 @@ enum vcpu_exit {
 	VCPU_EXIT_MMIO_READ,
 	VCPU_EXIT_MMIO_WRITE,
 	VCPU_EXIT_NISV,
+	VCPU_EXIT_HYPERCALL,
 	VCPU_EXIT_SYSTEM,
 	VCPU_EXIT_SIGNAL,
 	VCPU_EXIT_KINDS,
@@ -28,6 +29,10 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	bool ended; /* its thread's own: runs no further */
+	/* Off, by our own PSCI: its thread waits for CPU_ON, then starts where that says. */
+	bool off, start;
+	bool suspended; /* in the kernel's SYSTEM_SUSPEND: starts when woken */
+	uint64_t entry, context;
 	uint64_t exits[VCPU_EXIT_KINDS];
 	struct log_limit unclaimed;
 };

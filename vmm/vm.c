@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "arch/arm64/hypercall.h"
 #include "arch/arm64/layout.h"
 #include "arch/arm64/vgic.h"
+#include "firmware/psci.h"
 
 static const char *kvm_hint(int err)
 {
@@ -196,7 +198,7 @@ static int make_vcpus(struct vm *vm, struct fail *fail)
 		struct vcpu *vcpu = &vm->vcpus[i];
 		int err;
 
-		*vcpu = (struct vcpu){ .vm = vm };
+		*vcpu = (struct vcpu){ .vm = vm, .off = vm->fw && i };
 		err = kvm_vcpu_open(&vm->kvm, i, &vcpu->kvm);
 		if (err)
 			return fail_set(fail, EXIT_HOST, err, "KVM cannot create vCPU %u: %s", i,
@@ -216,6 +218,11 @@ static int make_kernel_half(struct vm *vm, struct fail *fail)
 	/* Absent on old kernels: then such an access stops the VM with an error. */
 	if (!err && kvm_cap(&vm->kvm, KVM_CAP_ARM_NISV_TO_USER))
 		kvm_enable_cap(&vm->kvm, KVM_CAP_ARM_NISV_TO_USER, 0);
+	/* Absent on old kernels: then their PSCI has no SYSTEM_SUSPEND. */
+	if (!err && kvm_cap(&vm->kvm, KVM_CAP_ARM_SYSTEM_SUSPEND))
+		kvm_enable_cap(&vm->kvm, KVM_CAP_ARM_SYSTEM_SUSPEND, 0);
+	if (!err && vm->fw)
+		err = hypercall_filter(&vm->kvm, vm->fw, fail);
 	if (!err)
 		err = vgic_attach(vm->chip, &vm->kvm, fail);
 	if (!err)
@@ -241,6 +248,8 @@ int vm_power_on(struct vm *vm, uint64_t pc, uint64_t x0, struct fail *fail)
 	vm->end = VM_END_NONE;
 	vm->request = VM_PAUSE;
 	vm->parked = 0;
+	if (vm->fw)
+		psci_reset(vm->fw->psci);
 	err = make_kernel_half(vm, fail);
 	if (!err)
 		err = cpu_set_boot(&vm->vcpus[0].kvm, pc, x0, fail);
@@ -301,6 +310,27 @@ void vm_resume(struct vm *vm)
 	set_request(vm, VM_RUN);
 }
 
+void vm_wake(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->run_lock);
+	pthread_cond_broadcast(&vm->run_cond);
+	pthread_mutex_unlock(&vm->run_lock);
+}
+
+/* Under run_lock, which vm_wake() takes after PSCI has changed its mind: no wake is lost. */
+static bool must_wait(struct vm *vm, struct vcpu *vcpu)
+{
+	if (vm->request == VM_STOP)
+		return false;
+	if (vm->request == VM_PAUSE || vcpu->ended)
+		return true;
+	if (vcpu->off && psci_cpu_take(vm->fw->psci, vcpu->kvm.id, &vcpu->entry, &vcpu->context)) {
+		vcpu->off = false;
+		vcpu->start = true;
+	}
+	return vcpu->off;
+}
+
 bool vm_park(struct vm *vm, struct vcpu *vcpu)
 {
 	bool go;
@@ -308,7 +338,7 @@ bool vm_park(struct vm *vm, struct vcpu *vcpu)
 	pthread_mutex_lock(&vm->run_lock);
 	vm->parked++;
 	pthread_cond_broadcast(&vm->run_cond);
-	while (vm->request == VM_PAUSE || (vcpu->ended && vm->request != VM_STOP))
+	while (must_wait(vm, vcpu))
 		pthread_cond_wait(&vm->run_cond, &vm->run_lock);
 	go = vm->request != VM_STOP;
 	vm->parked--;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "arch/arm64/cpu.h"
+#include "firmware/smccc.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/fail.h"
 #include "vmm/core/irqchip.h"
@@ -49,6 +50,7 @@ struct vm {
 	struct vcpu *vcpus;
 	unsigned int ncpus;
 	bool powered;
+	const struct smccc *fw; /* borrowed; NULL: the kernel serves PSCI by itself */
 
 	pthread_mutex_t run_lock;
 	pthread_cond_t run_cond;
@@ -90,7 +92,11 @@ enum vm_end vm_run(struct vm *vm);
 /* Ends vm_run(): the first cause counts. Any thread. `code` matters for VM_END_QUIT. */
 void vm_end(struct vm *vm, enum vm_end why, int code);
 
-/* For vCPU threads, after a kick: waits while the request is VM_PAUSE; false means stop. */
+/* Makes parked vCPUs look again whether PSCI has switched them on. */
+void vm_wake(struct vm *vm);
+
+/* For vCPU threads, after a kick: waits while the request is VM_PAUSE, and while the CPU is off;
+ * false means stop. */
 bool vm_park(struct vm *vm, struct vcpu *vcpu);
 
 #endif

@@ -10,6 +10,8 @@
 #define CORE_REG(field) \
 	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(field))
 
+enum { PSCI_VERSION_0_1 = 1 }; /* as PSCI_VERSION would return it */
+
 unsigned int cpu_ipa_bits(uint64_t top)
 {
 	unsigned int bits = 32;
@@ -50,20 +52,84 @@ int cpu_plan(const struct kvm *kvm, bool pmu, struct cpu_model *model, struct fa
 	return 0;
 }
 
+static int max_psci(const struct kvm *kvm, const struct cpu_model *model, uint64_t *version)
+{
+	struct kvm scratch = { .sys_fd = kvm->sys_fd, .vm_fd = -1, .run_size = kvm->run_size };
+	struct kvm_vcpu vcpu = { .fd = -1 };
+	int err = kvm_vm_open(&scratch, 0);
+
+	if (!err)
+		err = kvm_vcpu_open(&scratch, 0, &vcpu);
+	if (!err)
+		err = kvm_vcpu_init(&vcpu, &model->init);
+	if (!err)
+		err = kvm_reg_get(&vcpu, KVM_REG_ARM_PSCI_VERSION, version);
+	kvm_vcpu_close(&vcpu);
+	kvm_vm_close(&scratch);
+	return err;
+}
+
+int cpu_plan_psci(const struct kvm *kvm, uint32_t version, struct cpu_model *model,
+		  struct fail *fail)
+{
+	uint64_t max = 0;
+	int err = max_psci(kvm, model, &max);
+
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "cannot ask KVM for its PSCI version: %s",
+				strerror(-err));
+	if (version > max)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"--psci-version %u.%u: the PSCI of this host's kernel ends at "
+				"%u.%u; use that, or --psci user where the host has it",
+				version >> 16, version & 0xffff, (unsigned int)(max >> 16),
+				(unsigned int)(max & 0xffff));
+	model->psci_version = version ? version : (uint32_t)max;
+	if (version == PSCI_VERSION_0_1)
+		model->init.features[0] &= ~(1u << KVM_ARM_VCPU_PSCI_0_2);
+	return 0;
+}
+
+static int set_psci_version(const struct kvm_vcpu *vcpu, const struct cpu_model *model)
+{
+	uint64_t version = model->psci_version;
+
+	if (model->user_psci || version <= PSCI_VERSION_0_1)
+		return 0;
+	return kvm_reg_set(vcpu, KVM_REG_ARM_PSCI_VERSION, &version);
+}
+
 int cpu_init(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct fail *fail)
 {
 	struct kvm_vcpu_init init = model->init;
 	int err;
 
-	if (vcpu->id)
+	if (vcpu->id && !model->user_psci)
 		init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
 	err = kvm_vcpu_init(vcpu, &init);
 	if (!err && model->sve)
 		err = kvm_vcpu_finalize(vcpu, KVM_ARM_VCPU_SVE);
+	if (!err)
+		err = set_psci_version(vcpu, model);
 	if (err)
 		return fail_set(fail, EXIT_HOST, err, "cannot initialise vCPU %u: %s", vcpu->id,
 				strerror(-err));
 	return 0;
+}
+
+int cpu_restart(const struct kvm_vcpu *vcpu, const struct cpu_model *model, uint64_t pc,
+		uint64_t x0)
+{
+	int err = kvm_vcpu_init(vcpu, &model->init);
+
+	if (!err)
+		err = kvm_reg_set(vcpu, CORE_REG(regs.pc), &pc);
+	return err ? err : kvm_reg_set(vcpu, cpu_xreg(0), &x0);
+}
+
+uint64_t cpu_xreg(unsigned int n)
+{
+	return CORE_REG(regs.regs[0]) + n * (sizeof(uint64_t) / sizeof(uint32_t));
 }
 
 int cpu_init_pmu(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct fail *fail)
@@ -125,7 +191,6 @@ void cpu_dump(const struct kvm_vcpu *vcpu, FILE *out)
 		(unsigned long long)core_reg(vcpu, CORE_REG(regs.pstate)),
 		(unsigned long long)core_reg(vcpu, CORE_REG(sp_el1)));
 	for (unsigned int i = 0; i < 31; i++)
-		fprintf(out, "x%-2u %016llx%s", i,
-			(unsigned long long)core_reg(vcpu, CORE_REG(regs.regs[0]) + 2 * i),
+		fprintf(out, "x%-2u %016llx%s", i, (unsigned long long)core_reg(vcpu, cpu_xreg(i)),
 			i % 4 == 3 || i == 30 ? "\n" : "  ");
 }

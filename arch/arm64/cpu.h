@@ -13,16 +13,29 @@
 struct cpu_model {
 	struct kvm_vcpu_init init; /* target and features for KVM_ARM_VCPU_INIT */
 	bool sve, pauth, pmu;
+	bool user_psci; /* CPUs are switched on by our own PSCI */
+	uint32_t psci_version; /* of the kernel's PSCI; 0: its default */
 };
 
 /* IPA bits that addresses below `top` need, at least the 32 that KVM wants. */
 unsigned int cpu_ipa_bits(uint64_t top);
 
-/* Takes what the host offers: pointer authentication and SVE where it has them, a PMU only when
- * `pmu` asks for it (EXIT_CONFIG if the host has none). Needs the VM, before its vCPUs. */
+/*
+ * Takes what the host offers: pointer authentication and SVE where it has them, a PMU only when
+ * `pmu` asks for it (EXIT_CONFIG if the host has none). Needs the VM, before its vCPUs.
+ */
 int cpu_plan(const struct kvm *kvm, bool pmu, struct cpu_model *model, struct fail *fail);
 
-/* KVM_ARM_VCPU_INIT and what must follow it. CPU 0 starts at once, the others wait for CPU_ON. */
+/*
+ * The PSCI version that the kernel's own implementation shows, for cpu_init(): 0 is its default,
+ * 0x1 (version 0.1) the absence of a feature. EXIT_CONFIG with its maximum if it cannot. Makes a
+ * VM of its own to find out.
+ */
+int cpu_plan_psci(const struct kvm *kvm, uint32_t version, struct cpu_model *model,
+		  struct fail *fail);
+
+/* KVM_ARM_VCPU_INIT and what must follow it. CPU 0 starts at once; the others wait for a CPU_ON
+ * that the kernel serves, unless model->user_psci: then their threads wait. */
 int cpu_init(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct fail *fail);
 
 /* The vCPU's PMU, after the interrupt controller is initialised; nothing without `pmu`. */
@@ -31,6 +44,13 @@ int cpu_init_pmu(const struct kvm_vcpu *vcpu, const struct cpu_model *model, str
 /* The boot protocol's state of CPU 0 (Documentation/arch/arm64/booting.rst): pc, x0 = device tree,
  * x1 to x3 = 0. */
 int cpu_set_boot(const struct kvm_vcpu *vcpu, uint64_t pc, uint64_t dtb, struct fail *fail);
+
+/* The architectural reset of a CPU that may have run, and its start. 0 or -errno. */
+int cpu_restart(const struct kvm_vcpu *vcpu, const struct cpu_model *model, uint64_t pc,
+		uint64_t x0);
+
+/* ONE_REG id of x0 to x30. */
+uint64_t cpu_xreg(unsigned int n);
 
 /* MPIDR_EL1 affinity bits as KVM assigns them to vCPU `id`. */
 uint64_t cpu_mpidr(uint32_t id);

@@ -9,8 +9,6 @@
 enum {
 	DR = UART,
 	FR = UART + 0x18,
-	LCR = UART + 0x2c,
-	CR = UART + 0x30,
 	IFLS = UART + 0x34,
 	IMSC = UART + 0x38,
 	RIS = UART + 0x3c,
@@ -136,7 +134,6 @@ static void by_interrupt(void)
 	gic_init(0);
 	gic_enable(0, INTID_UART, false);
 	w32(IFLS, 2 << 3 | 2);
-	w32(CR, 0x301);
 	w32(ICR, 0x7ff);
 	w32(IMSC, INT_RX | INT_RT);
 	on_uart(); /* what came before has had its interrupt cleared */
@@ -152,7 +149,7 @@ static void by_interrupt(void)
 void guest(void)
 {
 	check_id();
-	w32(LCR, 0x70); /* 8 bits, FIFOs: switching them later may lose what has arrived */
+	uart_open();
 	print("ready\n");
 	polled_line();
 	by_interrupt();

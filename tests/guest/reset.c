@@ -97,6 +97,7 @@ void guest(void)
 	check_registers();
 	check_cpus();
 	dirty_all();
+	uart_open();
 	print("ready\n");
 	for (;;) {
 		int key = getc();

@@ -67,7 +67,7 @@ static void sweep(const struct area *a, unsigned int factor)
 static void uart_sane(void)
 {
 	w32(UART + 0x38, 0); /* IMSC */
-	w32(UART + 0x30, 0x301); /* CR: enable, TXE, RXE */
+	uart_open();
 }
 
 static void check_virtio(void)

@@ -364,6 +364,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, every_width_alignment_and_end);
 	tcase_add_test(tc, overlap_matrix);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -313,8 +314,7 @@ END_TEST
 START_TEST(regular_file)
 {
 	static uint8_t data[RING], back[RING + 8];
-	char path[] = "/tmp/core_chardev_XXXXXX";
-	int fd = mkstemp(path);
+	int fd = memfd_create("file", 0);
 	struct chardev *chr = console(-1, fd);
 
 	for (size_t i = 0; i < sizeof(data); i++)
@@ -329,7 +329,6 @@ START_TEST(regular_file)
 	ck_assert_mem_eq(back + 4 + RING, "tail", 4);
 	chardev_destroy(chr);
 	close(fd);
-	unlink(path);
 }
 END_TEST
 
@@ -488,8 +487,7 @@ END_TEST
 START_TEST(input_from_a_file)
 {
 	static uint8_t data[20000];
-	char path[] = "/tmp/core_chardev_XXXXXX";
-	int fd = mkstemp(path);
+	int fd = memfd_create("file", 0);
 	struct chardev *chr;
 
 	for (size_t i = 0; i < sizeof(data); i++)
@@ -506,7 +504,6 @@ START_TEST(input_from_a_file)
 	ck_assert_mem_eq(guest.got, data, sizeof(data));
 	chardev_destroy(chr);
 	close(fd);
-	unlink(path);
 }
 END_TEST
 

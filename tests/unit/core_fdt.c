@@ -87,14 +87,14 @@ END_TEST
 /* Far more than the first buffer, with growth hit inside every kind of call. */
 START_TEST(grows)
 {
-	enum { NODES = 1500 };
+	enum { NODES = 300 };
 	struct fdt fdt;
 	char path[32];
 	void *blob;
 
 	ck_assert_int_eq(dt_create(&fdt), 0);
 	for (uint32_t i = 0; i < NODES; i++) {
-		uint8_t filler[64];
+		uint8_t filler[512];
 
 		memset(filler, (int)i, sizeof(filler));
 		dt_node(&fdt, "node@%x", i);
@@ -162,6 +162,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, every_kind_of_property);
 	tcase_add_test(tc, phandles);
 	tcase_add_test(tc, grows);

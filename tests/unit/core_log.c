@@ -150,6 +150,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, levels_and_prefix);
 	tcase_add_test(tc, control_characters_do_not_reach_the_terminal);

@@ -303,6 +303,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, ranges_match_the_model, 0, NLAYOUTS);
 	tcase_add_loop_test(tc, huge_lengths_are_refused, 0, NLAYOUTS);
 	tcase_add_test(tc, overlaps_are_refused);

@@ -326,6 +326,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, good_lines, 0, NGOOD);
 	tcase_add_test(tc, words_keep_their_order);
 	tcase_add_test(tc, flags_choices_and_lists);

@@ -344,6 +344,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, format_is_pinned);
 	tcase_add_test(tc, versions);

@@ -110,6 +110,7 @@ void ok(const char *name);
 /* Prints `ok NAME` or `FAIL NAME: why`; gives `holds`. */
 bool check(bool holds, const char *name, const char *why, ...)
 	__attribute__((format(printf, 3, 4)));
+void uart_open(void); /* reception on, FIFOs on; printing needs neither */
 int getc(void); /* one byte from the UART, waits for it */
 size_t getline(char *buf, size_t size); /* without the newline */
 

@@ -4,7 +4,14 @@
 
 #include "tests/guest/lib/lib.h"
 
-enum { UART_DR = UART, UART_FR = UART + 0x18, FR_RXFE = 1 << 4, FR_TXFF = 1 << 5 };
+enum { UART_DR = UART, UART_FR = UART + 0x18, UART_LCR = UART + 0x2c, UART_CR = UART + 0x30 };
+enum { FR_RXFE = 1 << 4, FR_TXFF = 1 << 5 };
+
+void uart_open(void)
+{
+	w32(UART_LCR, 0x70); /* 8 bits, FEN: switching it later may lose what has arrived */
+	w32(UART_CR, 0x301); /* UARTEN, TXE, RXE */
+}
 
 void putc(char c)
 {

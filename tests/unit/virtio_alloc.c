@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/fake/driver.h"
+#include "virtio/blk.h"
+#include "virtio/console.h"
+#include "virtio/mmio.h"
+#include "virtio/net.h"
+#include "virtio/rng.h"
+#include "vmm/core/chardev.h"
+
+/*
+ * Whatever is created, the nth allocation or descriptor fails, for every n until none does: each
+ * time there is the right error with a sentence, and nothing is left behind.
+ */
+
+static struct fake_guest g;
+static struct chardev *chr;
+static char path[] = "/tmp/vmm-alloc-XXXXXX";
+static int file, pair[2];
+
+static void setup(void)
+{
+	fake_guest_init(&g);
+	strcpy(path, "/tmp/vmm-alloc-XXXXXX");
+	file = mkstemp(path);
+	ck_assert_int_ge(file, 0);
+	ck_assert_int_eq(ftruncate(file, 4096), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
+	ck_assert_int_eq(chardev_create(&chr, g.loop, -1, -1), 0);
+}
+
+static void teardown(void)
+{
+	chardev_destroy(chr);
+	fake_guest_fini(&g);
+	close(file);
+	unlink(path);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static int make_rng(struct device **dev, struct fail *fail)
+{
+	const struct rng_config cfg = { .transport = &virtio_mmio };
+
+	return rng_create(&g.env, &cfg, dev, fail);
+}
+
+static int make_console(struct device **dev, struct fail *fail)
+{
+	const struct console_config cfg = { .transport = &virtio_mmio, .chr = chr };
+
+	return console_create(&g.env, &cfg, dev, fail);
+}
+
+static int make_blk(struct device **dev, struct fail *fail)
+{
+	const struct blk_config cfg = { .transport = &virtio_mmio, .path = path };
+
+	return blk_create(&g.env, &cfg, dev, fail);
+}
+
+static int make_net(struct device **dev, struct fail *fail)
+{
+	const struct net_config cfg = {
+		.transport = &virtio_mmio, .mode = NET_TAP, .fd = pair[1], .has_mac = true
+	};
+
+	return net_create(&g.env, &cfg, dev, fail);
+}
+
+static const struct {
+	const char *name;
+	int (*make)(struct device **dev, struct fail *fail);
+	unsigned int allocations, fds; /* at least so many */
+} kinds[] = {
+	{ "rng", make_rng, 2, 1 },
+	{ "console", make_console, 2, 2 },
+	{ "blk", make_blk, 2, 2 },
+	{ "net", make_net, 2, 2 },
+};
+
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+/* Creates and destroys, on a bus that each time must be as empty as before. */
+static int make_once(unsigned int kind, struct fail *fail)
+{
+	struct device *dev = NULL;
+	int err = kinds[kind].make(&dev, fail);
+
+	if (!err)
+		dev->ops->destroy(dev);
+	else
+		ck_assert_uint_eq(g.bus.nregions, 0);
+	return err;
+}
+
+/* The sanitizers replace malloc themselves, and look for leaks in the other test. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+void *__libc_calloc(size_t n, size_t size);
+void __libc_free(void *ptr);
+
+static bool counting;
+static long fail_at; /* allocations until one fails */
+static long live;
+
+void *calloc(size_t n, size_t size)
+{
+	void *ptr = counting && fail_at-- <= 0 ? NULL : __libc_calloc(n, size);
+
+	live += counting && ptr;
+	return ptr;
+}
+
+void free(void *ptr)
+{
+	live -= counting && ptr;
+	__libc_free(ptr);
+}
+
+START_TEST(nth_allocation_fails)
+{
+	unsigned int n = 0;
+	int err;
+
+	do {
+		struct fail fail = { 0 };
+
+		fail_at = n;
+		live = 0;
+		counting = true;
+		err = make_once(_i, &fail);
+		counting = false;
+		ck_assert_msg(live == 0, "%s, %u: %ld left", kinds[_i].name, n, live);
+		ck_assert_msg(!err || (err == -ENOMEM && fail.text[0]), "%s, %u: %d '%s'",
+			      kinds[_i].name, n, err, fail.text);
+	} while (err && ++n < 100);
+	ck_assert_int_eq(err, 0);
+	ck_assert_uint_ge(n, kinds[_i].allocations);
+}
+END_TEST
+
+#endif
+
+static int next_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd);
+	return fd;
+}
+
+START_TEST(nth_descriptor_fails)
+{
+	struct rlimit before, limit;
+	const int first = next_fd();
+	unsigned int n = 0;
+	int err;
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	limit = before;
+	do {
+		struct fail fail = { 0 };
+
+		limit.rlim_cur = (rlim_t)first + n;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		err = make_once(_i, &fail);
+		setrlimit(RLIMIT_NOFILE, &before);
+		ck_assert_int_eq(next_fd(), first);
+		ck_assert_msg(!err || (err == -EMFILE && fail.text[0]), "%s, %u: %d '%s'",
+			      kinds[_i].name, n, err, fail.text);
+	} while (err && ++n < 100);
+	ck_assert_int_eq(err, 0);
+	ck_assert_uint_ge(n, kinds[_i].fds);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("virtio_alloc");
+	TCase *tc = tcase_create("alloc");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	tcase_add_loop_test(tc, nth_allocation_fails, 0, KINDS);
+#endif
+	tcase_add_loop_test(tc, nth_descriptor_fails, 0, KINDS);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
