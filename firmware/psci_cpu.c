@@ -50,8 +50,7 @@ static int64_t switch_on(struct psci *psci, struct psci_cpu *cpu, const struct s
 		return v0_1 ? PSCI_INVALID_PARAMETERS : PSCI_ALREADY_ON;
 	cpu->state = PSCI_CPU_ON_PENDING;
 	cpu->entry = call->arg[1];
-	/* The context id came with 0.2; before, x0 is undefined. */
-	cpu->context = v0_1 ? 0 : call->arg[2];
+	cpu->context = call->arg[2]; /* came with 0.2; before, x0 is undefined */
 	return PSCI_SUCCESS;
 }
 
@@ -115,25 +114,16 @@ static int64_t stand_by(struct psci *psci, struct smccc_call *call)
 	return PSCI_SUCCESS;
 }
 
-static int64_t suspend(struct psci *psci, struct smccc_call *call, uint64_t context)
+int64_t psci_cpu_suspend(const struct smccc *fw, struct smccc_call *call)
 {
+	struct psci *psci = fw->psci;
 	uint32_t power_state = (uint32_t)call->arg[0];
 
 	if (power_state & ~(uint32_t)(STATE_ID | STATE_POWERDOWN | STATE_LEVEL))
 		return PSCI_INVALID_PARAMETERS;
 	if (!(power_state & STATE_POWERDOWN))
 		return stand_by(psci, call);
-	return power_down(psci, call, call->arg[1], context);
-}
-
-int64_t psci_cpu_suspend(const struct smccc *fw, struct smccc_call *call)
-{
-	return suspend(fw->psci, call, call->arg[2]);
-}
-
-int64_t psci_cpu_suspend_0_1(const struct smccc *fw, struct smccc_call *call)
-{
-	return suspend(fw->psci, call, 0);
+	return power_down(psci, call, call->arg[1], call->arg[2]);
 }
 
 int64_t psci_cpu_default_suspend(const struct smccc *fw, struct smccc_call *call)

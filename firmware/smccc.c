@@ -80,8 +80,8 @@ static void cut_arguments(const struct smccc_fn *fn, uint32_t id, struct smccc_c
 	bool wide = id & SMCCC_FN_64 || fn->forms & FORM_0_1;
 	unsigned int n = nparams(fn);
 
-	for (unsigned int i = 0; i < n; i++) {
-		uint64_t x = call->x[i + 1];
+	for (unsigned int i = 0; i < SMCCC_REGS - 1; i++) {
+		uint64_t x = i < n ? call->x[i + 1] : 0;
 
 		call->arg[i] = wide && fn->params[i].kind == PARAM_NATIVE ? x : (uint32_t)x;
 	}

@@ -69,7 +69,7 @@ struct smccc_call {
 	uint32_t reset_type; /* SMCCC_END_RESET2 */
 	uint64_t cookie;
 
-	/* Private: the arguments in the width of the call. */
+	/* Private: the arguments in the width of the call; 0 for what the function does not take. */
 	uint64_t arg[SMCCC_REGS - 1];
 };
 

@@ -75,7 +75,6 @@ unsigned int smccc_nresults(const struct smccc_fn *fn);
 int64_t psci_cpu_on(const struct smccc *fw, struct smccc_call *call);
 int64_t psci_cpu_off(const struct smccc *fw, struct smccc_call *call);
 int64_t psci_cpu_suspend(const struct smccc *fw, struct smccc_call *call);
-int64_t psci_cpu_suspend_0_1(const struct smccc *fw, struct smccc_call *call);
 int64_t psci_cpu_default_suspend(const struct smccc *fw, struct smccc_call *call);
 int64_t psci_system_suspend(const struct smccc *fw, struct smccc_call *call);
 int64_t psci_affinity_info(const struct smccc *fw, struct smccc_call *call);

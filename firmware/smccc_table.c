@@ -87,7 +87,7 @@ const struct smccc_fn smccc_table[] = {
 	  { N("bits") }, RESULT_SECRET, trng_rnd },
 
 	{ PSCI_0_1_CPU_SUSPEND, FORM_0_1, SMCCC_PSCI, V01, V01, "CPU_SUSPEND",
-	  { W("power_state"), N("entry") }, RESULT_CODE, psci_cpu_suspend_0_1 },
+	  { W("power_state"), N("entry") }, RESULT_CODE, psci_cpu_suspend },
 	{ PSCI_0_1_CPU_OFF, FORM_0_1, SMCCC_PSCI, V01, V01, "CPU_OFF",
 	  { W("power_state") }, RESULT_CODE, psci_cpu_off },
 	{ PSCI_0_1_CPU_ON, FORM_0_1, SMCCC_PSCI, V01, V01, "CPU_ON",

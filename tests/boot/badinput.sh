@@ -98,7 +98,7 @@ cuts 'PE header and sections cut anywhere' stub $(seq 64 8 320) $(seq 321 503 81
 # shellcheck disable=SC2046
 cuts 'gzip cut anywhere' gz $(seq 1 15) $(seq 16 9001 65000)
 # shellcheck disable=SC2046
-cuts 'zboot cut anywhere' zboot $(seq 1 4 64) $(seq 64 9001 65000)
+cuts 'zboot cut anywhere' zboot $(seq 1 4 64) $(seq 64 3001 65000)
 
 # --- the rest of a machine -----------------------------------------------------------------------
 bad 'initrd missing'         2 'nosuch.*no such file'        -k off.bin -i nosuch
@@ -174,6 +174,8 @@ if [ -e /host/command ]; then
 	bad '/dev/kvm not KVM'       4 '/dev/kvm'                -k off.bin
 	rm /dev/kvm
 	mv /dev/kvm-away /dev/kvm
+	tunctl -t tap0 >/dev/null
+	nets=$(ls /sys/class/net)
 	mv /dev/net/tun /dev/net/tun-away
 	bad 'no /dev/net/tun'        4 '/dev/net/tun'            -k off.bin -n mode=tap,tapif=tap0
 	mv /dev/net/tun-away /dev/net/tun
@@ -182,6 +184,7 @@ if [ -e /host/command ]; then
 	su -s /bin/sh nobody -c 'timeout 20 vmm run -k off.bin' </dev/null >out 2>err
 	status=$?
 	refused 'no permission for /dev/kvm' 4 '/dev/kvm.*permission'
+	chmod 666 /dev/kvm
 	echo secret >secret
 	chmod 0 secret
 	su -s /bin/sh nobody -c 'timeout 20 vmm run -k secret' </dev/null >out 2>err

@@ -55,8 +55,7 @@ guest nosyndrome           33 ''                          'ok uart ldp: aborted'
 head -c 1048576 /dev/zero >disk
 head -c 1048576 /dev/zero >read-only
 limit=60
-guest sweep                21 '-m 64'
-guest 'sweep devices'      21 '-m 64 -d disk -d read-only,ro -c 2'
+guest sweep                21 '-m 64 -d disk -d read-only,ro -c 2'
 limit=20
 head -c 1048576 /dev/zero >disk
 guest 'virtio blk'         16 '-d disk,serial=abc -d read-only,ro' "virtio: blk id 'abc'" \
@@ -101,11 +100,11 @@ vmm_drive ready 'signal TERM' -- --nodefaults --loglevel info --grace 1 -k conso
 expect '--grace' 143 'vmm: .*did not power off within 1 s.*'
 
 # --- consoles ------------------------------------------------------------------------------------
-# 500 lines both ways: every byte must come back.
+# 150 lines both ways: every byte must come back.
 {
 	echo hello
 	i=0
-	while [ $i -lt 500 ]; do
+	while [ $i -lt 150 ]; do
 		echo "line $i of the text"
 		i=$((i + 1))
 	done >text

@@ -235,6 +235,34 @@ START_TEST(full_queue_and_room)
 }
 END_TEST
 
+/* Room is still owed when the queue was full once and a little was written since. */
+START_TEST(room_is_not_forgotten)
+{
+	static uint8_t data[RING], back[RING];
+	struct chardev *chr;
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	chr = console(-1, fds[1]);
+	do {
+		put(chr, data, sizeof(data));
+		settle();
+	} while (chardev_space(chr));
+	guest.rooms = 0;
+	ck_assert_int_eq(read(fds[0], back, RING / 4), RING / 4);
+	settle();
+	ck_assert_uint_gt(chardev_space(chr), 0);
+	ck_assert_uint_eq(guest.rooms, 0);
+	ck_assert_uint_eq(put(chr, data, 1), 1);
+	ck_assert_int_eq(read(fds[0], back, RING / 2), RING / 2);
+	settle();
+	ck_assert_uint_eq(guest.rooms, 1);
+	chardev_destroy(chr);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
 /* O_NONBLOCK stays ours: other users of the descriptor do not see it. */
 START_TEST(nonblock_does_not_leak)
 {
@@ -634,6 +662,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, output_in_order, 0, 4);
 	tcase_add_loop_test(tc, full_queue_and_room, 0, 2);
+	tcase_add_test(tc, room_is_not_forgotten);
 	tcase_add_loop_test(tc, nonblock_does_not_leak, 0, 4);
 	tcase_add_loop_test(tc, closed_reader_discards, 0, 3);
 	tcase_add_loop_test(tc, closed_before_the_start_discards, 0, 3);

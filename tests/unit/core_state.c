@@ -71,6 +71,7 @@ static int load(const void *data, size_t len, struct thing *t, int knows, struct
 	state_init_load(s, &in);
 	thing_state(t, s, knows);
 	err = state_end(s);
+	ck_assert_uint_le(in.pos, in.len);
 	stream_close(&in);
 	return err;
 }

@@ -22,7 +22,7 @@ enum { OUT_MAX = 1 << 20 };
 static struct board board, other_board;
 static struct device *dev, *other;
 static struct chardev *chr;
-static int in, out; /* our ends */
+static int in, out, console_out; /* our ends, and where it writes */
 static uint8_t got[OUT_MAX];
 static size_t ngot;
 
@@ -39,14 +39,17 @@ static void setup(void)
 	ck_assert_int_eq(pl011_create(&other_board.env, NULL, &other, NULL), 0);
 	in = in_pipe[1];
 	out = out_pipe[0];
+	console_out = out_pipe[1];
 	ck_assert_int_eq(fcntl(out, F_SETFL, O_NONBLOCK), 0);
 	ngot = 0;
 }
 
 static void teardown(void)
 {
-	dev->ops->destroy(dev);
-	chardev_destroy(chr);
+	if (dev) {
+		dev->ops->destroy(dev);
+		chardev_destroy(chr);
+	}
 	board_fini(&board, NULL);
 	board_fini(&other_board, other);
 }
@@ -241,6 +244,35 @@ START_TEST(test_reset_keeps_what_was_sent)
 	settle();
 	collect();
 	ck_assert_uint_eq(ngot, sent);
+}
+END_TEST
+
+static void *reader(void *arg)
+{
+	(void)arg;
+	while (read(out, &got[ngot], 1) == 1)
+		ngot++;
+	return NULL;
+}
+
+/* The machine is off and no loop runs: what the guest sent still comes out whole. */
+START_TEST(test_flush_at_the_end)
+{
+	size_t sent = fill(FEN);
+	pthread_t thread;
+
+	ck_assert_int_eq(fcntl(out, F_SETFL, 0), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, reader, NULL), 0);
+	chardev_flush(chr, -1);
+	ck_assert_uint_eq(board_get(&board, FR) & TXFE, TXFE);
+	dev->ops->destroy(dev);
+	chardev_destroy(chr);
+	close(console_out); /* the reader's end of file */
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(ngot, sent);
+	for (size_t i = 0; i < sent; i++)
+		ck_assert_uint_eq(got[i], i % 251);
+	dev = NULL;
 }
 END_TEST
 
@@ -512,6 +544,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_flow_control, 0, 2);
 	tcase_add_loop_test(tc, test_transmit_levels, 0, 8);
 	tcase_add_test(tc, test_reset_keeps_what_was_sent);
+	tcase_add_test(tc, test_flush_at_the_end);
 	tcase_add_test(tc, test_input_held_back);
 	tcase_add_test(tc, test_receive_interrupts);
 	tcase_add_loop_test(tc, test_receive_levels, 0, 8);

@@ -392,6 +392,12 @@ START_TEST(version_0_1)
 	ck_assert_int_eq(f.last.action, SMCCC_POWERDOWN);
 	ck_assert(psci_cpu_woken(&f.psci, 0, &entry, &context));
 	ck_assert_uint_eq(context, 0);
+	/* Nor is what an earlier call left. */
+	f.last = (struct smccc_call){ .x = { PSCI_0_1_CPU_ON, 1, FAKE_ENTRY, 7 },
+				      .arg = { 1, 2, 3 } };
+	smccc_call(&f.fw, &f.last);
+	ck_assert(psci_cpu_take(&f.psci, 1, &entry, &context));
+	ck_assert_uint_eq(context, 0);
 	fake_firmware_fini(&f);
 }
 END_TEST

@@ -180,11 +180,27 @@ size_t chardev_space(struct chardev *chr)
 	return space;
 }
 
+/* No loop runs that would say it: the user hears of the room here. Whether there is more now. */
+static bool offer_room(struct chardev *chr)
+{
+	struct device *dev = chr->user ? chr->user->dev : NULL;
+
+	if (!chr->room.queued)
+		return false;
+	loop_post_cancel(chr->loop, &chr->room);
+	if (dev)
+		pthread_mutex_lock(&dev->lock);
+	on_room(&chr->room);
+	if (dev)
+		pthread_mutex_unlock(&dev->lock);
+	return true;
+}
+
 void chardev_flush(struct chardev *chr, int stop_fd)
 {
 	int err;
 
-	while ((err = out_drain(chr)) != 0) {
+	while ((err = out_drain(chr)) != 0 || offer_room(chr)) {
 		struct pollfd p[2] = { { .fd = chr->out.fd, .events = POLLOUT },
 				       { .fd = stop_fd, .events = POLLIN } };
 

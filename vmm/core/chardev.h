@@ -50,8 +50,8 @@ void chardev_resume(struct chardev *chr);
 void chardev_filter(struct chardev *chr, size_t (*fn)(void *arg, uint8_t *data, size_t len),
 		    void *arg);
 
-/* Writes out all that is queued; waits for the reader, until `stop` (if any) becomes readable.
- * No loop may run. */
+/* Writes out all that is queued, and what the device held back for lack of room; waits for the
+ * reader, until `stop` (if any) becomes readable. No loop may run, no lock be held. */
 void chardev_flush(struct chardev *chr, int stop_fd);
 
 #endif
