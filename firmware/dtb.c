@@ -42,6 +42,15 @@ static int add_seeds(struct fdt *fdt)
 	return 0;
 }
 
+/* dt-schema wants one cell, kernels read one or two: two only where `end` needs them. */
+static void add_address(struct fdt *fdt, const char *name, uint64_t addr, uint64_t end)
+{
+	if (end > UINT32_MAX)
+		dt_u64(fdt, name, addr);
+	else
+		dt_u32(fdt, name, (uint32_t)addr);
+}
+
 static int add_chosen(struct fdt *fdt, const struct dtb_config *cfg)
 {
 	int err = 0;
@@ -52,8 +61,8 @@ static int add_chosen(struct fdt *fdt, const struct dtb_config *cfg)
 	if (cfg->stdout_path)
 		dt_str(fdt, "stdout-path", cfg->stdout_path);
 	if (cfg->initrd_end > cfg->initrd_start) {
-		dt_u64(fdt, "linux,initrd-start", cfg->initrd_start);
-		dt_u64(fdt, "linux,initrd-end", cfg->initrd_end);
+		add_address(fdt, "linux,initrd-start", cfg->initrd_start, cfg->initrd_end);
+		add_address(fdt, "linux,initrd-end", cfg->initrd_end, cfg->initrd_end);
 	}
 	if (cfg->seeds)
 		err = add_seeds(fdt);

@@ -16,8 +16,8 @@ linux() {
 
 boot() {
 	for cpus in 1 2 4; do
-		linux none -c $cpus
-		expect "boot with $cpus CPUs" 0 "report: cpus: $cpus" 'report: kernel: .*'
+		vmm_run -k Image -i initrd.gz -m 256 -p console=ttyAMA0 -c $cpus
+		expect "boot with $cpus CPUs" 0 "report: cpus: $cpus" 'report: kernel: .*' 'report: end'
 	done
 	linux rng
 	expect hwrng 0 'rng: virtio_rng.0' 'test: exit 0'

@@ -142,6 +142,18 @@ START_TEST(test_chosen)
 	ck_assert_uint_eq(u64("/chosen", "linux,initrd-start", 0), 0x142600000);
 	ck_assert_uint_eq(u64("/chosen", "linux,initrd-end", 0), 0x142600123);
 
+	config.initrd_start = 0xfff00000;
+	config.initrd_end = 0xffffffff;
+	build();
+	prop("/chosen", "linux,initrd-start", 4);
+	prop("/chosen", "linux,initrd-end", 4);
+	ck_assert_uint_eq(u32("/chosen", "linux,initrd-start", 0), 0xfff00000);
+	ck_assert_uint_eq(u32("/chosen", "linux,initrd-end", 0), 0xffffffff);
+	config.initrd_end = 0x100000000;
+	build();
+	ck_assert_uint_eq(u64("/chosen", "linux,initrd-start", 0), 0xfff00000);
+	ck_assert_uint_eq(u64("/chosen", "linux,initrd-end", 0), 0x100000000);
+
 	config.bootargs = "";
 	config.initrd_start = config.initrd_end = 0;
 	config.stdout_path = NULL;
