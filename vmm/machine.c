@@ -342,6 +342,8 @@ int machine_create(const struct config *cfg, struct log *log, struct machine **o
 				cfg->mem, fail);
 	if (!err)
 		err = vm_add_ram(m->vm, LAYOUT_RAM_BASE, cfg->mem, fail);
+	if (!err && m->vm->model.pvtime)
+		err = vm_add_ram(m->vm, LAYOUT_PVTIME_BASE, LAYOUT_PVTIME_SIZE, fail);
 	if (!err && chardev_create(&m->console, m->vm->loop, STDIN_FILENO, STDOUT_FILENO))
 		err = fail_set(fail, EXIT_HOST, -ENOMEM, "cannot set up the console");
 	for (size_t i = 0; !err && i < sizeof(builders) / sizeof(builders[0]); i++)
@@ -417,9 +419,9 @@ void machine_print(const struct machine *m, FILE *out)
 	fprintf(out, "params: %s\n", m->bootargs);
 	fprintf(out, "memory: %llu MiB at 0x%llx\n", (unsigned long long)(m->cfg->mem >> 20),
 		LAYOUT_RAM_BASE);
-	fprintf(out, "cpus: %u%s%s%s\n", m->cfg->cpus, m->vm->model.sve ? ", SVE" : "",
+	fprintf(out, "cpus: %u%s%s%s%s\n", m->cfg->cpus, m->vm->model.sve ? ", SVE" : "",
 		m->vm->model.pauth ? ", pointer authentication" : "",
-		m->vm->model.pmu ? ", PMU" : "");
+		m->vm->model.pmu ? ", PMU" : "", m->vm->model.pvtime ? ", stolen time" : "");
 	fprintf(out, "irqchip: %s, in the kernel\n", vgic_name(m->gic.version));
 	fprintf(out, "psci: %s, in %s\n", psci_version_name(m->psci_version),
 		m->user_psci ? "userspace" : "the kernel");

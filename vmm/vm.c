@@ -231,6 +231,8 @@ static int make_kernel_half(struct vm *vm, struct fail *fail)
 		err = vgic_start(vm->chip, fail);
 	for (unsigned int i = 0; !err && i < vm->ncpus; i++)
 		err = cpu_init_pmu(&vm->vcpus[i].kvm, &vm->model, fail);
+	for (unsigned int i = 0; !err && i < vm->ncpus; i++)
+		err = cpu_init_pvtime(&vm->vcpus[i].kvm, &vm->model, fail);
 	return err;
 }
 

@@ -40,6 +40,7 @@ int cpu_plan(const struct kvm *kvm, bool pmu, struct cpu_model *model, struct fa
 	model->sve = kvm_cap(kvm, KVM_CAP_ARM_SVE) > 0;
 	model->pauth = kvm_cap(kvm, KVM_CAP_ARM_PTRAUTH_ADDRESS) > 0 &&
 		       kvm_cap(kvm, KVM_CAP_ARM_PTRAUTH_GENERIC) > 0;
+	model->pvtime = kvm_cap(kvm, KVM_CAP_STEAL_TIME) > 0;
 	add_feature(model, KVM_ARM_VCPU_PSCI_0_2);
 	if (model->pmu)
 		add_feature(model, KVM_ARM_VCPU_PMU_V3);
@@ -145,6 +146,20 @@ int cpu_init_pmu(const struct kvm_vcpu *vcpu, const struct cpu_model *model, str
 				   NULL);
 	if (err)
 		return fail_set(fail, EXIT_HOST, err, "cannot initialise the PMU of vCPU %u: %s",
+				vcpu->id, strerror(-err));
+	return 0;
+}
+
+int cpu_init_pvtime(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct fail *fail)
+{
+	uint64_t ipa = LAYOUT_PVTIME_BASE + (uint64_t)vcpu->id * LAYOUT_PVTIME_STRIDE;
+	int err;
+
+	if (!model->pvtime || ipa >= LAYOUT_PVTIME_BASE + LAYOUT_PVTIME_SIZE)
+		return 0;
+	err = kvm_attr_set(vcpu->fd, KVM_ARM_VCPU_PVTIME_CTRL, KVM_ARM_VCPU_PVTIME_IPA, &ipa);
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "cannot give vCPU %u its stolen time: %s",
 				vcpu->id, strerror(-err));
 	return 0;
 }

@@ -12,7 +12,7 @@
 /* What all vCPUs of a machine are made of, decided once before any exists. */
 struct cpu_model {
 	struct kvm_vcpu_init init; /* target and features for KVM_ARM_VCPU_INIT */
-	bool sve, pauth, pmu;
+	bool sve, pauth, pmu, pvtime;
 	bool user_psci; /* CPUs are switched on by our own PSCI */
 	uint32_t psci_version; /* of the kernel's PSCI; 0: its default */
 };
@@ -40,6 +40,10 @@ int cpu_init(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct 
 
 /* The vCPU's PMU, after the interrupt controller is initialised; nothing without `pmu`. */
 int cpu_init_pmu(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct fail *fail);
+
+/* Tells the kernel where this vCPU's stolen time goes, in memory at LAYOUT_PVTIME_BASE that exists;
+ * nothing without `pvtime`. The guest asks for it by firmware calls that the kernel serves. */
+int cpu_init_pvtime(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct fail *fail);
 
 /* The boot protocol's state of CPU 0 (Documentation/arch/arm64/booting.rst): pc, x0 = device tree,
  * x1 to x3 = 0. */

@@ -15,6 +15,7 @@
  *   0x0900_0000  PL011     SPI 1, level
  *   0x0901_0000  PL031     SPI 2, level
  *   0x0903_0000  PL061     SPI 7, level; line 3 is the power key
+ *   0x090a_0000  stolen time, 64 bytes a CPU (memory, Arm DEN0057)
  *   0x0a00_0000  virtio-mmio, 32 slots of 0x200, SPI 16 + n, edge
  *   0x1000_0000  PCI MMIO, then PIO and ECAM
  *   0x4000_0000  RAM, contiguous; after it, aligned to 64 KiB, the redistributors of CPU 123 up
@@ -37,6 +38,9 @@
 #define LAYOUT_PL011_BASE    0x09000000ULL
 #define LAYOUT_PL031_BASE    0x09010000ULL
 #define LAYOUT_GPIO_BASE     0x09030000ULL
+#define LAYOUT_PVTIME_BASE   0x090a0000ULL
+#define LAYOUT_PVTIME_SIZE   0x00010000ULL
+#define LAYOUT_PVTIME_STRIDE 64
 #define LAYOUT_VIRTIO_BASE   0x0a000000ULL
 #define LAYOUT_VIRTIO_STRIDE 0x00000200ULL
 #define LAYOUT_VIRTIO_SLOTS  32
@@ -65,6 +69,7 @@ _Static_assert(LAYOUT_GICV2M_BASE + LAYOUT_GICV2M_SIZE <= LAYOUT_ITS_BASE, "GICv
 _Static_assert(LAYOUT_ITS_BASE + LAYOUT_ITS_SIZE <= LAYOUT_GICR_BASE, "ITS, GICR");
 _Static_assert(LAYOUT_GICR_BASE + LAYOUT_GICR_CPUS * LAYOUT_GICR_CPU_SIZE <= LAYOUT_PL011_BASE,
 	       "GICR, PL011");
+_Static_assert(LAYOUT_PVTIME_BASE + LAYOUT_PVTIME_SIZE <= LAYOUT_VIRTIO_BASE, "PVTIME, virtio");
 _Static_assert(LAYOUT_VIRTIO_BASE + LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE <=
 		       LAYOUT_PCI_MMIO_BASE,
 	       "virtio, PCI");
