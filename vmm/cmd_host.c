@@ -110,7 +110,7 @@ static int print_registers(const struct kvm *kvm, const struct cpu_model *model,
 	int n = kvm_vcpu_open(kvm, 0, &vcpu);
 
 	if (!n)
-		n = kvm_vcpu_init(&vcpu, &model->init);
+		n = cpu_init(&vcpu, model, fail);
 	if (!n)
 		n = regs_firmware_read(&vcpu, regs);
 	for (int i = 0; i < n; i++)
