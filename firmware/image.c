@@ -102,6 +102,10 @@ static int take_arm64(struct boot_image *img, const struct image_header *head, s
 	static const uint32_t page_sizes[4] = { 0, 4096, 16384, 65536 };
 	uint64_t flags = le64toh(head->flags);
 
+	if (img->file.size < sizeof(*head))
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"the kernel %s is truncated within its header; get it anew",
+				img->file.path);
 	if (flags & FLAG_BIG_ENDIAN)
 		return fail_set(
 			fail, EXIT_CONFIG, -ENOTSUP,
@@ -173,7 +177,7 @@ static const struct refusal {
 
 #define FOR_EACH(p, table) for (p = (table); p < (table) + sizeof(table) / sizeof((table)[0]); p++)
 
-/* Of a file shorter than the header the rest reads as zero: no magic is there. */
+/* Of a file shorter than the header the rest reads as zero. */
 static int read_header(const struct boot_file *file, struct image_header *head, struct fail *fail)
 {
 	uint64_t len = file->size < sizeof(*head) ? file->size : sizeof(*head);

@@ -164,9 +164,14 @@ const char *psci_cpu_state_name(enum psci_cpu_state state)
 	return names[state];
 }
 
+bool psci_entry_in(const struct guest_mem *mem, uint64_t entry)
+{
+	return entry % 4 == 0 && guest_mem_ptr(mem, entry, 4);
+}
+
 bool psci_entry_ok(const struct psci *psci, uint64_t entry)
 {
-	return entry % 4 == 0 && guest_mem_ptr(psci->mem, entry, 4);
+	return psci_entry_in(psci->mem, entry);
 }
 
 /* --- state ------------------------------------------------------------------------------------ */

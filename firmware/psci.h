@@ -135,6 +135,10 @@ enum psci_cpu_state psci_cpu_state(struct psci *psci, unsigned int cpu);
 /* "off", "on_pending", ... */
 const char *psci_cpu_state_name(enum psci_cpu_state state);
 
+/* Whether `entry` can be an entry point: A64 code is 4-byte aligned, and its first instruction must
+ * be in RAM. */
+bool psci_entry_in(const struct guest_mem *mem, uint64_t entry);
+
 /* What the device tree says for a version: compatible list, conduit, and the ids for 0.1; the same
  * whether we or the kernel serve it. */
 struct psci_desc psci_dt(uint32_t version, bool smc);

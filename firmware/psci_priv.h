@@ -10,7 +10,6 @@
 /* Aff3, Aff2, Aff1, Aff0 of an MPIDR_EL1: what a target argument may carry. */
 #define PSCI_AFFINITY 0xff00ffffffull
 
-/* A64 code is 4-byte aligned, and its first instruction must be in RAM. */
 bool psci_entry_ok(const struct psci *psci, uint64_t entry);
 
 #endif

@@ -261,6 +261,15 @@ int kvm_mp_state_set(const struct kvm_vcpu *vcpu, uint32_t state)
 	return call(vcpu->fd, KVM_SET_MP_STATE, &mp);
 }
 
+int kvm_mp_state_get(const struct kvm_vcpu *vcpu, uint32_t *state)
+{
+	struct kvm_mp_state mp = { 0 };
+	int err = call(vcpu->fd, KVM_GET_MP_STATE, &mp);
+
+	*state = mp.mp_state;
+	return err;
+}
+
 int kvm_vcpu_events_set(const struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
 	return call(vcpu->fd, KVM_SET_VCPU_EVENTS, events);

@@ -64,6 +64,8 @@ int kvm_reg_set(const struct kvm_vcpu *vcpu, uint64_t id, const void *value);
 /* The ids of all registers, malloc'ed and the caller's; NULL on error. */
 int kvm_reg_list(const struct kvm_vcpu *vcpu, struct kvm_reg_list **list);
 int kvm_mp_state_set(const struct kvm_vcpu *vcpu, uint32_t state);
+/* Waits until the vCPU is not in KVM_RUN. */
+int kvm_mp_state_get(const struct kvm_vcpu *vcpu, uint32_t *state);
 int kvm_vcpu_events_set(const struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *events);
 
 #endif

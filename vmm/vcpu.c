@@ -158,14 +158,54 @@ static void handle_hypercall(struct vcpu *vcpu)
 	}
 }
 
-/* The kernel's PSCI leaves the suspend itself to us: x1 and x2 say where to go on. */
+/*
+ * Whether all other CPUs are off, by the kernel's PSCI. A vCPU that runs keeps its state to itself
+ * until it is kicked. Two that ask at once see each other on.
+ */
+static int others_off(struct vcpu *vcpu, bool *off)
+{
+	struct vm *vm = vcpu->vm;
+	int err = 0;
+
+	*off = true;
+	for (unsigned int i = 0; !err && *off && i < vm->ncpus; i++) {
+		uint32_t state;
+
+		if (&vm->vcpus[i] == vcpu)
+			continue;
+		pthread_mutex_lock(&vm->run_lock);
+		if (vm->request != VM_STOP) /* else the thread may be no more */
+			vcpu_kick(&vm->vcpus[i]);
+		pthread_mutex_unlock(&vm->run_lock);
+		err = kvm_mp_state_get(&vm->vcpus[i].kvm, &state);
+		*off = state == KVM_MP_STATE_STOPPED;
+	}
+	return err;
+}
+
+/*
+ * The kernel's PSCI leaves SYSTEM_SUSPEND to us, its refusals included (DEN0022, SYSTEM_SUSPEND):
+ * x1 and x2 say where to go on.
+ */
 static void handle_suspend(struct vcpu *vcpu)
 {
+	uint64_t result = 0;
+	bool alone;
 	int err = kvm_reg_get(&vcpu->kvm, cpu_xreg(1), &vcpu->entry);
 
 	if (!err)
 		err = kvm_reg_get(&vcpu->kvm, cpu_xreg(2), &vcpu->context);
+	if (!err)
+		err = others_off(vcpu, &alone);
+	if (!err && !alone)
+		result = (uint64_t)PSCI_DENIED;
+	else if (!err && !psci_entry_in(&vcpu->vm->mem, vcpu->entry))
+		result = (uint64_t)PSCI_INVALID_ADDRESS;
+	if (!err && result)
+		err = kvm_reg_set(&vcpu->kvm, cpu_xreg(0), &result);
 	check(vcpu, "SYSTEM_SUSPEND: register error", err);
+	if (err || result)
+		return;
 	vcpu->suspended = true;
 	suspend(vcpu);
 }

@@ -184,8 +184,9 @@ static int set_memslots(struct vm *vm, struct fail *fail)
 		int err = kvm_memslot(&vm->kvm, i, 0, ram->base, ram->size, ram->host);
 
 		if (err)
-			return fail_set(fail, EXIT_HOST, err,
-					"KVM refuses %llu MiB of memory at 0x%llx: %s",
+			return fail_set(fail, err == -EINVAL ? EXIT_CONFIG : EXIT_HOST, err,
+					"KVM refuses %llu MiB of memory at 0x%llx: %s; "
+					"try a smaller --mem",
 					(unsigned long long)(ram->size >> 20),
 					(unsigned long long)ram->base, strerror(-err));
 	}
@@ -287,8 +288,10 @@ void vm_power_off(struct vm *vm)
 		if (vm->vcpus[i].started)
 			pthread_join(vm->vcpus[i].thread, NULL);
 		vm->vcpus[i].started = false;
-		kvm_vcpu_close(&vm->vcpus[i].kvm);
 	}
+	/* Not before: a vCPU's thread may look at other vCPUs. */
+	for (unsigned int i = 0; i < vm->ncpus; i++)
+		kvm_vcpu_close(&vm->vcpus[i].kvm);
 	vgic_detach(vm->chip);
 	kvm_vm_close(&vm->kvm);
 	vm->powered = false;

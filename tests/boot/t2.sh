@@ -11,7 +11,7 @@ limit=90
 linux() {
 	t2=$1
 	shift
-	vmm_run -k Image -i initrd -m 256 -p "console=ttyAMA0 t2=$t2" "$@"
+	vmm_run -k Image -i initrd -m 256 -p "console=ttyAMA0 quiet t2=$t2" "$@"
 }
 
 boot() {
@@ -58,21 +58,21 @@ console() {
 		kind=serial
 		[ $tty = ttyAMA0 ] || kind=virtio
 		vmm_drive '*ready on*' 'send Hello, %%s world\n' '*typed: Hello*' 'send off\n' -- \
-			-k Image -i initrd -m 256 --console $kind -p "console=$tty t2=talk-$tty"
+			-k Image -i initrd -m 256 --console $kind -p "console=$tty quiet t2=talk-$tty"
 		expect "$tty both ways" 0 'typed: Hello, %s world' 'typed: off' 'test: exit 0'
 	done
 }
 
 ends() {
 	vmm_drive '*ready on*' 'send reboot\n' '*ready on*' 'send off\n' -- \
-		-k Image -i initrd -m 256 -p "console=ttyAMA0 t2=talk-ttyAMA0"
+		-k Image -i initrd -m 256 -p "console=ttyAMA0 quiet t2=talk-ttyAMA0"
 	expect 'reboot in place' 0 'typed: reboot' 'typed: off' 'test: exit 0'
 	vmm_drive '*ready on*' 'send reboot\n' -- \
-		-k Image -i initrd -m 256 -p "console=ttyAMA0 t2=talk-ttyAMA0" --no-reboot
+		-k Image -i initrd -m 256 -p "console=ttyAMA0 quiet t2=talk-ttyAMA0" --no-reboot
 	expect 'reboot with --no-reboot' 32 'typed: reboot'
 	vmm_drive '*ready for the key*' 'signal TERM' -- \
-		-k Image -i initrd -m 256 -p "console=ttyAMA0 t2=power" --grace 60
-	expect 'power key' 0 'key: 1 116 1' 'test: exit 0'
+		-k Image -i initrd -m 256 -p "console=ttyAMA0 quiet t2=power" --grace 60
+	expect 'power key' 0 'key: +1 116 1' 'test: exit 0'
 }
 
 for group; do

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh disable=SC2154
+# An MMIO access that exits to userspace: against QEMU, and against what no VMM can go below, a
+# loop of nothing but KVM_RUN. A character of a polling serial console is two of them.
+
+accesses() {
+	count "$who" -k exits.bin -p "op=$op n=$1"
+}
+
+floor() {
+	counted ./kvmrun "$1" ${write:+write}
+	judge kvmrun "$1"
+}
+
+once() {
+	for who in ours qemu; do
+		slope "$name" $who 2000 12000 accesses
+	done
+	[ "$op" = char ] || slope "$name" floor 2000 12000 floor
+}
+
+for op in read write char; do
+	name="mmio $op" write=
+	[ $op != write ] || write=1
+	[ $op != char ] || name='serial character'
+	repeat 3 once
+	compare "$name" instructions
+	[ $op = char ] || compare "$name" instructions ours floor 'empty KVM_RUN loop'
+done
