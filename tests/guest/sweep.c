@@ -89,7 +89,7 @@ static void check_virtio(void)
 void guest(void)
 {
 	u64 after_ram = RAM + machine.ram_size;
-	struct area last = { "after ram", after_ram, PAGE, 64, ALL };
+	struct area last = { "after ram", after_ram, PAGE, 64, WRITE };
 	unsigned int step = arg_number("step", 1);
 	u32 now;
 
