@@ -73,7 +73,7 @@ calls() {
 
 # --- CPUs on and off -----------------------------------------------------------------------------
 cpus() {
-	limit=300
+	limit=600
 	for mode in user kernel; do
 		[ -z "$(versions $mode)" ] || guest psci_cpus $mode 1.0 7 4 "rounds=$rounds"
 	done
