@@ -17,12 +17,20 @@ static const char man_head[] =
 	".Cm run\n"
 	".Fl -kernel Ar FILE\n"
 	".Op Ar OPTIONS\n"
+	".Nm\n"
+	".Cm host\n"
+	".Op Fl -registers\n"
 	".Sh DESCRIPTION\n"
 	"Boots unmodified arm64 kernels on Linux KVM.\n"
 	"The guest's console is stdin and stdout; messages go to stderr.\n"
 	"SIGTERM, SIGINT and SIGHUP press the guest's power key; a second one\n"
 	"ends the machine.\n"
 	"On a terminal, Ctrl-A x quits and Ctrl-A h helps.\n"
+	".Pp\n"
+	".Cm host\n"
+	"says what this host's KVM offers, a name: value a line; with\n"
+	".Fl -registers\n"
+	"only the registers of the kernel's own firmware services.\n"
 	".Sh OPTIONS OF RUN\n";
 
 static const char man_tail[] =
