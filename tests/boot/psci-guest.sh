@@ -22,6 +22,11 @@ version() {
 	echo "cpus: $(online)"
 }
 
+# The performance monitor, if there is one.
+pmu() {
+	dmesg | sed -n 's/.*\] hw perfevents: /pmu: /p'
+}
+
 hotplug() {
 	failed=0
 	for round in $(seq "$(param rounds)"); do

@@ -42,12 +42,14 @@ oldest() {
 		"hotplug: $rounds rounds, 0 failed, cpus 4"
 }
 
+# With what else a vCPU has that a reset must bring back.
 reboot() {
 	vmm_drive 'ready*' 'send reboot\n' 'ready*' 'send off\n' -- -k Image -i initrd -m 256 -c 4 \
-		--psci "$1" -p "console=ttyAMA0 test=version,hotplug,talk rounds=1"
+		--psci "$1" --pmu -p "console=ttyAMA0 test=pmu,hotplug,talk rounds=1"
 	[ "$(grep -ac 'hotplug: 1 rounds, 0 failed, cpus 4' out)" -eq 2 ] ||
 		{ fail "linux reboots in place, $1" 'not the same twice' out; return; }
-	expect "linux reboots in place, $1" 0 'typed: reboot' 'typed: off' 'test: exit 0'
+	expect "linux reboots in place, $1" 0 'pmu: enabled with armv8_pmuv3.*' 'typed: reboot' \
+		'typed: off' 'test: exit 0'
 }
 
 # One CPU fewer, and the guest goes on.
