@@ -106,8 +106,8 @@ args=store=2 guest 'nosyndrome zva' 1 ''
 says 'nosyndrome zva, seen' \
 	"warning: vCPU 0: write of 8 bytes at 0xb000380 \(0x0\), $there" \
 	"warning: vCPU 0: write of 8 bytes at 0xb0003b8 \(0x0\), $there"
-args=unmapped=abort guest 'unmapped abort' 7 '--unmapped abort'
-says 'unmapped abort, said' \
+args=unmapped=abort guest 'nosyndrome unmapped' 7 '--unmapped abort'
+says 'nosyndrome unmapped, said' \
 	'warning: vCPU 0: write of 4 bytes at 0xb000004 \(0xa5\), where nothing is: external abort'
 vmm_run --nodefaults -k nosyndrome.bin --unmapped stop
 expect 'unmapped stop' 33

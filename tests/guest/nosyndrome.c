@@ -50,133 +50,150 @@ static const struct result before = {
 	}
 
 /* Elements of `size` bytes; all within AREA from x9. */
-#define LOADS(op)                                                                                                              \
-	op(ldp_w, 4, "ldp w0, w1, [x9]") op(ldp_x, 8, "ldp x0, x1, [x9, #8]") op(                                              \
-		ldp_pre, 4,                                                                                                    \
-		"ldp w0, w1, [x9, #8]!") op(ldp_post, 4,                                                                       \
-					    "ldp w0, w1, [x9], #-16") op(ldp_x_post, 8,                                        \
-									 "ldp x0, xzr, [x9], "                                 \
-									 "#504") op(ldnp, 4,                                   \
-										    "ldnp w0, "                                \
-										    "w1, [x9]")                                \
-		op(ldpsw, 4, "ldpsw x0, x1, [x9]") op(ldpsw_pre, 4, "ldpsw x0, x1, [x9, #4]!") op(                             \
-			ldr_post, 4,                                                                                           \
-			"ldr w0, [x9], #4") op(ldr_pre, 4,                                                                     \
-					       "ldr w0, [x9, #4]!") op(ldr_x_pre, 8,                                           \
-								       "ldr x0, [x9, "                                         \
-								       "#8]!") op(ldr_zr, 4,                                   \
-										  "ld"                                         \
-										  "r "                                         \
-										  "wz"                                         \
-										  "r,"                                         \
-										  " ["                                         \
-										  "x9"                                         \
-										  "],"                                         \
-										  " #"                                         \
-										  "4") op(ldrb_post,                           \
-											  1,                                   \
-											  "ldrb "                              \
-											  "w0, "                               \
-											  "[x9], "                             \
-											  "#-1")                               \
-			op(ldrh_pre, 2, "ldrh w0, [x9, #2]!") op(ldrsb_w_post, 1, "ldrsb w0, [x9], #1") op(                    \
-				ldrsb_x_pre, 1,                                                                                \
-				"ldrsb x0, [x9, #1]!") op(ldrsh_w_pre, 2,                                                      \
-							  "ldrsh w0, "                                                         \
-							  "[x9, #2]!") op(ldrsh_x_post, 2,                                     \
-									  "ldrsh x0, [x9], #255")                              \
-				op(ldrsw_post, 4, "ldrsw x0, [x9], #4") op(                                                    \
-					ldrsb_w, 1,                                                                            \
-					"ldrsb w0, [x9, #20]") op(ldrsb_x, 1,                                                  \
-								  "ldrsb"                                                      \
-								  " x0, "                                                      \
-								  "[x9, "                                                      \
-								  "#20]") op(ldrsb_2, 1,                                       \
-									     "ldrsb x0, [x9, "                                 \
-									     "x3]\n\tldrsb w1, "                               \
-									     "[x9]") op(ldrsh_w,                               \
-											2,                                     \
-											"ldrsh "                               \
-											"w0, "                                 \
-											"[x9]")                                \
-					op(ldrsh_x, 2,                                                                         \
-					   "ldursh x0, [x9]") op(ldrsw, 4,                                                     \
-								 "ldrsw"                                                       \
-								 " x0, "                                                       \
-								 "[x9]") op(ldrsw_reg, 4,                                      \
-									    "ldrsw x0, [x9, w3, "                              \
-									    "sxtw]") op(ldrsw_zr,                              \
-											4,                                     \
-											"ldrsw "                               \
-											"xzr, "                                \
-											"[x9]") op(ldrb,                       \
-												   1,                          \
-												   "ldrb w0, [x9, "            \
-												   "#20]")                     \
-						op(ldr_b, 1,                                                                   \
-						   "ldr "                                                                      \
-						   "b0, "                                                                      \
-						   "[x9, "                                                                     \
-						   "#20]") op(ldr_h, 2,                                                        \
-							      "ldr h0, [x9]") op(ldr_s, 4,                                     \
-										 "ldr s0, [x9, "                               \
-										 "#4]") op(ldr_d,                              \
-											   8,                                  \
-											   "ldr "                              \
-											   "d0, "                              \
-											   "[x9]")                             \
-							op(ldr_q, 8, "ldr q0, [x9]") op(ldr_s_post, 4, "ldr s1, [x9], #8") op( \
-								ldr_q_pre,                                                     \
-								8,                                                             \
-								"ldr q1, [x9, #16]!") op(ldr_s_reg,                            \
-											 4,                                    \
-											 "ldr "                                \
-											 "s0, "                                \
-											 "[x9, "                               \
-											 "x3]")                                \
-								op(ldr_q_reg, 8, "ldr q0, [x9, w3, uxtw]") op(                 \
-									ldur_d,                                                \
-									8,                                                     \
-									"ldur d0, [x9, "                                       \
-									"#8]") op(ldp_s, 4,                                    \
-										  "ldp "                                       \
-										  "s0, "                                       \
-										  "s1, "                                       \
-										  "[x9]") op(ldp_d,                            \
-											     8,                                \
-											     "ldp"                             \
-											     " d0"                             \
-											     ", "                              \
-											     "d1,"                             \
-											     " ["                              \
-											     "x9]"                             \
-											     ", "                              \
-											     "#1"                              \
-											     "6")                              \
-									op(ldp_q, 8, "ldp q1, q0, [x9]") op(                   \
-										ldxr, 4,                                       \
-										"ldxr "                                        \
-										"w0, "                                         \
-										"[x9]"                                         \
-										"\n\tclre"                                     \
-										"x") op(ldaxr, 8,                              \
-											"ldaxr "                               \
-											"x0, "                                 \
-											"[x9]"                                 \
-											"\n\tclre"                             \
-											"x")                                   \
-										op(ldxp, 4,                                    \
-										   "ldxp "                                     \
-										   "w0, "                                      \
-										   "w1, "                                      \
-										   "[x9]"                                      \
-										   "\n\tc"                                     \
-										   "lrex")                                     \
-											op(ldar,                               \
-											   4,                                  \
-											   "ldar "                             \
-											   "w0, "                              \
-											   "[x9]")
+#define LOADS(op)                                                                                           \
+	op(ldp_w, 4, "ldp w0, w1, [x9]") op(ldp_x, 8, "ldp x0, x1, [x9, #8]") op(                           \
+		ldp_pre, 4,                                                                                 \
+		"ldp w0, w1, [x9, #8]!") op(ldp_post, 4,                                                    \
+					    "ldp w0, w1, [x9], #-16") op(ldp_x_post, 8,                     \
+									 "ldp x0, xzr, [x9], "              \
+									 "#504") op(ldnp, 4,                \
+										    "ldnp w0, "             \
+										    "w1, [x9]")             \
+		op(ldpsw, 4, "ldpsw x0, x1, [x9]") op(ldpsw_pre, 4, "ldpsw x0, x1, [x9, #4]!") op(          \
+			ldr_post, 4,                                                                        \
+			"ldr w0, [x9], #4") op(ldr_pre, 4,                                                  \
+					       "ldr w0, [x9, #4]!") op(ldr_x_pre, 8,                        \
+								       "ldr x0, [x9, "                      \
+								       "#8]!") op(ldr_zr, 4,                \
+										  "ld"                      \
+										  "r "                      \
+										  "wz"                      \
+										  "r,"                      \
+										  " ["                      \
+										  "x9"                      \
+										  "],"                      \
+										  " #"                      \
+										  "4") op(ldrb_post,        \
+											  1,                \
+											  "ldrb "           \
+											  "w0, "            \
+											  "[x9], "          \
+											  "#-1")            \
+			op(ldrh_pre, 2, "ldrh w0, [x9, #2]!") op(ldrsb_w_post, 1, "ldrsb w0, [x9], #1") op( \
+				ldrsb_x_pre,                                                                \
+				1, "ldrsb x0, [x9, #1]!") op(ldrsh_w_pre, 2,                                \
+							     "ldrsh w0, "                                   \
+							     "[x9, #2]!") op(ldrsh_x_post, 2,               \
+									     "ldrsh x0, [x9], "             \
+									     "#255") op(ldrsw_post,         \
+											4,                  \
+											"ldrsw "            \
+											"x0, "              \
+											"[x9], "            \
+											"#4")               \
+				op(ldrsb_w, 1, "ldrsb w0, [x9, #20]") op(                                   \
+					ldrsb_x, 1,                                                         \
+					"ldrsb"                                                             \
+					" x0, "                                                             \
+					"[x9, "                                                             \
+					"#20]") op(ldrsb_2, 1,                                              \
+						   "ldrsb x0, [x9, "                                        \
+						   "x3]\n\tldrsb w1, "                                      \
+						   "[x9]") op(ldrsh_w, 2,                                   \
+							      "ldrsh "                                      \
+							      "w0, "                                        \
+							      "[x9]") op(ldrsh_x, 2,                        \
+									 "ldursh x0, [x9]") op(ldrsw,       \
+											       4,           \
+											       "l"          \
+											       "d"          \
+											       "r"          \
+											       "s"          \
+											       "w"          \
+											       " "          \
+											       "x"          \
+											       "0"          \
+											       ","          \
+											       " "          \
+											       "["          \
+											       "x"          \
+											       "9"          \
+											       "]")         \
+					op(ldrsw_reg, 4,                                                    \
+					   "ldrsw x0, [x9, w3, "                                            \
+					   "sxtw]") op(ldrsw_zr, 4,                                         \
+						       "ldrsw "                                             \
+						       "xzr, "                                              \
+						       "[x9]") op(ldrb, 1,                                  \
+								  "ldrb w0, [x9, "                          \
+								  "#20]") op(ldr_b, 1,                      \
+									     "ldr "                         \
+									     "b0, "                         \
+									     "[x9, "                        \
+									     "#20]") op(ldr_h, 2,           \
+											"ldr h0, "          \
+											"[x9]")             \
+						op(ldr_s, 4,                                                \
+						   "ldr s0, [x9, "                                          \
+						   "#4]") op(ldr_d, 8,                                      \
+							     "ldr "                                         \
+							     "d0, "                                         \
+							     "[x9]") op(ldr_q, 8,                           \
+									"ldr q0, [x9]") op(ldr_s_post,      \
+											   4,               \
+											   "ldr "           \
+											   "s1, "           \
+											   "[x9],"          \
+											   " #8")           \
+							op(ldr_q_pre, 8, "ldr q1, [x9, #16]!") op(          \
+								ldr_s_reg, 4,                               \
+								"ldr "                                      \
+								"s0, "                                      \
+								"[x9, "                                     \
+								"x3]") op(ldr_q_reg, 8,                     \
+									  "ldr q0, [x9, w3, "               \
+									  "uxtw]") op(ldur_d, 8,            \
+										      "ldur d0, "           \
+										      "[x9, "               \
+										      "#8]")                \
+								op(ldp_s, 4,                                \
+								   "ldp "                                   \
+								   "s0, "                                   \
+								   "s1, "                                   \
+								   "[x9]") op(ldp_d, 8,                     \
+									      "ldp"                         \
+									      " d0"                         \
+									      ", "                          \
+									      "d1,"                         \
+									      " ["                          \
+									      "x9]"                         \
+									      ", "                          \
+									      "#1"                          \
+									      "6") op(ldp_q, 8,             \
+										      "ldp q1, "            \
+										      "q0, [x9]")           \
+									op(ldxr, 4,                         \
+									   "ldxr "                          \
+									   "w0, "                           \
+									   "[x9]"                           \
+									   "\n\tclre"                       \
+									   "x") op(ldaxr, 8,                \
+										   "ldaxr "                 \
+										   "x0, "                   \
+										   "[x9]"                   \
+										   "\n\tclre"               \
+										   "x") op(ldxp,            \
+											   4,               \
+											   "ldxp "          \
+											   "w0, "           \
+											   "w1, "           \
+											   "[x9]"           \
+											   "\n\tc"          \
+											   "lrex")          \
+										op(ldar, 4,                 \
+										   "ldar "                  \
+										   "w0, "                   \
+										   "[x9]")
 
 #define STORES(op)                                                                                \
 	op(stp_w, 4, "stp w0, w1, [x9]") op(stp_pre, 4, "stp w0, w1, [x9, #8]!") op(              \
