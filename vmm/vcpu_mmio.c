@@ -134,8 +134,11 @@ int vcpu_nisv(struct vcpu *vcpu)
 	if (!vgic_owns(vcpu->vm->chip, ipa))
 		err = mmio_insn_emulate(&guest, ipa, run->arm_nisv.esr_iss & ESR_WNR);
 	if (err == -EFAULT)
-		log_guest(vcpu->vm->log, &vcpu->unclaimed,
-			  "vCPU %u: an access at 0x%llx that is not emulated: external abort",
-			  vcpu->kvm.id, (unsigned long long)ipa);
+		log_guest(
+			vcpu->vm->log, &vcpu->unclaimed,
+			"vCPU %u: an access at 0x%llx (ESR 0x%llx) that is not emulated: external "
+			"abort",
+			vcpu->kvm.id, (unsigned long long)ipa,
+			(unsigned long long)run->arm_nisv.esr_iss);
 	return err == -EFAULT || err == -ENXIO ? abort_access(vcpu) : err;
 }

@@ -264,8 +264,9 @@ int mmio_insn_emulate(const struct mmio_guest *guest, gpa_t ipa, bool write)
 	uint64_t va = 0;
 	int err = fetch(&s);
 
-	if (!err && s.insn.load == write)
-		err = -EFAULT; /* the guest has changed its code meanwhile */
+	/* The guest may change its code meanwhile. A store exclusive may have faulted by its read. */
+	if (!err && s.insn.load == write && !s.insn.exclusive)
+		err = -EFAULT;
 	if (!err)
 		err = address(&s, &va);
 	if (err)

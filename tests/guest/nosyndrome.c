@@ -80,17 +80,17 @@ static const struct result before = {
 											  "[x9], "          \
 											  "#-1")            \
 			op(ldrh_pre, 2, "ldrh w0, [x9, #2]!") op(ldrsb_w_post, 1, "ldrsb w0, [x9], #1") op( \
-				ldrsb_x_pre,                                                                \
-				1, "ldrsb x0, [x9, #1]!") op(ldrsh_w_pre, 2,                                \
-							     "ldrsh w0, "                                   \
-							     "[x9, #2]!") op(ldrsh_x_post, 2,               \
-									     "ldrsh x0, [x9], "             \
-									     "#255") op(ldrsw_post,         \
-											4,                  \
-											"ldrsw "            \
-											"x0, "              \
-											"[x9], "            \
-											"#4")               \
+				ldrsb_x_pre, 1,                                                             \
+				"ldrsb x0, [x9, #1]!") op(ldrsh_w_pre, 2,                                   \
+							  "ldrsh w0, "                                      \
+							  "[x9, #2]!") op(ldrsh_x_post, 2,                  \
+									  "ldrsh x0, [x9], "                \
+									  "#255") op(ldrsw_post,            \
+										     4,                     \
+										     "ldrsw "               \
+										     "x0, "                 \
+										     "[x9], "               \
+										     "#4")                  \
 				op(ldrsb_w, 1, "ldrsb w0, [x9, #20]") op(                                   \
 					ldrsb_x, 1,                                                         \
 					"ldrsb"                                                             \
@@ -347,7 +347,8 @@ static void test_store_exclusive(void)
 	__asm__ volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" : : : "memory");
 	stored = r32(GPIO_DIR) == val;
 	check(!faults.count && status == !stored, "store exclusive",
-	      "%u faults, status %lx, reg %x", faults.count, status, r32(GPIO_DIR));
+	      "%u faults, esr %lx, far %lx, status %lx, reg %x", faults.count, faults.esr,
+	      faults.far, status, r32(GPIO_DIR));
 	w32(GPIO_DIR, 0);
 }
 
