@@ -10,7 +10,7 @@
 #include "tests/guest/lib/lib.h"
 
 enum {
-	EC_UNKNOWN = 0,
+	CLASS = 0x3f,
 	EC_INSN_ABORT = 0x21,
 	EC_DATA_ABORT = 0x25,
 	DFSC = 0x3f,
@@ -50,170 +50,88 @@ static const struct result before = {
 	}
 
 /* Elements of `size` bytes; all within AREA from x9. */
-#define LOADS(op)                                                                                           \
-	op(ldp_w, 4, "ldp w0, w1, [x9]") op(ldp_x, 8, "ldp x0, x1, [x9, #8]") op(                           \
-		ldp_pre, 4,                                                                                 \
-		"ldp w0, w1, [x9, #8]!") op(ldp_post, 4,                                                    \
-					    "ldp w0, w1, [x9], #-16") op(ldp_x_post, 8,                     \
-									 "ldp x0, xzr, [x9], "              \
-									 "#504") op(ldnp, 4,                \
-										    "ldnp w0, "             \
-										    "w1, [x9]")             \
-		op(ldpsw, 4, "ldpsw x0, x1, [x9]") op(ldpsw_pre, 4, "ldpsw x0, x1, [x9, #4]!") op(          \
-			ldr_post, 4,                                                                        \
-			"ldr w0, [x9], #4") op(ldr_pre, 4,                                                  \
-					       "ldr w0, [x9, #4]!") op(ldr_x_pre, 8,                        \
-								       "ldr x0, [x9, "                      \
-								       "#8]!") op(ldr_zr, 4,                \
-										  "ld"                      \
-										  "r "                      \
-										  "wz"                      \
-										  "r,"                      \
-										  " ["                      \
-										  "x9"                      \
-										  "],"                      \
-										  " #"                      \
-										  "4") op(ldrb_post,        \
-											  1,                \
-											  "ldrb "           \
-											  "w0, "            \
-											  "[x9], "          \
-											  "#-1")            \
-			op(ldrh_pre, 2, "ldrh w0, [x9, #2]!") op(ldrsb_w_post, 1, "ldrsb w0, [x9], #1") op( \
-				ldrsb_x_pre, 1,                                                             \
-				"ldrsb x0, [x9, #1]!") op(ldrsh_w_pre, 2,                                   \
-							  "ldrsh w0, "                                      \
-							  "[x9, #2]!") op(ldrsh_x_post, 2,                  \
-									  "ldrsh x0, [x9], "                \
-									  "#255") op(ldrsw_post,            \
-										     4,                     \
-										     "ldrsw "               \
-										     "x0, "                 \
-										     "[x9], "               \
-										     "#4")                  \
-				op(ldrsb_w, 1, "ldrsb w0, [x9, #20]") op(                                   \
-					ldrsb_x, 1,                                                         \
-					"ldrsb"                                                             \
-					" x0, "                                                             \
-					"[x9, "                                                             \
-					"#20]") op(ldrsb_2, 1,                                              \
-						   "ldrsb x0, [x9, "                                        \
-						   "x3]\n\tldrsb w1, "                                      \
-						   "[x9]") op(ldrsh_w, 2,                                   \
-							      "ldrsh "                                      \
-							      "w0, "                                        \
-							      "[x9]") op(ldrsh_x, 2,                        \
-									 "ldursh x0, [x9]") op(ldrsw,       \
-											       4,           \
-											       "l"          \
-											       "d"          \
-											       "r"          \
-											       "s"          \
-											       "w"          \
-											       " "          \
-											       "x"          \
-											       "0"          \
-											       ","          \
-											       " "          \
-											       "["          \
-											       "x"          \
-											       "9"          \
-											       "]")         \
-					op(ldrsw_reg, 4,                                                    \
-					   "ldrsw x0, [x9, w3, "                                            \
-					   "sxtw]") op(ldrsw_zr, 4,                                         \
-						       "ldrsw "                                             \
-						       "xzr, "                                              \
-						       "[x9]") op(ldrb, 1,                                  \
-								  "ldrb w0, [x9, "                          \
-								  "#20]") op(ldr_b, 1,                      \
-									     "ldr "                         \
-									     "b0, "                         \
-									     "[x9, "                        \
-									     "#20]") op(ldr_h, 2,           \
-											"ldr h0, "          \
-											"[x9]")             \
-						op(ldr_s, 4,                                                \
-						   "ldr s0, [x9, "                                          \
-						   "#4]") op(ldr_d, 8,                                      \
-							     "ldr "                                         \
-							     "d0, "                                         \
-							     "[x9]") op(ldr_q, 8,                           \
-									"ldr q0, [x9]") op(ldr_s_post,      \
-											   4,               \
-											   "ldr "           \
-											   "s1, "           \
-											   "[x9],"          \
-											   " #8")           \
-							op(ldr_q_pre, 8, "ldr q1, [x9, #16]!") op(          \
-								ldr_s_reg, 4,                               \
-								"ldr "                                      \
-								"s0, "                                      \
-								"[x9, "                                     \
-								"x3]") op(ldr_q_reg, 8,                     \
-									  "ldr q0, [x9, w3, "               \
-									  "uxtw]") op(ldur_d, 8,            \
-										      "ldur d0, "           \
-										      "[x9, "               \
-										      "#8]")                \
-								op(ldp_s, 4,                                \
-								   "ldp "                                   \
-								   "s0, "                                   \
-								   "s1, "                                   \
-								   "[x9]") op(ldp_d, 8,                     \
-									      "ldp"                         \
-									      " d0"                         \
-									      ", "                          \
-									      "d1,"                         \
-									      " ["                          \
-									      "x9]"                         \
-									      ", "                          \
-									      "#1"                          \
-									      "6") op(ldp_q, 8,             \
-										      "ldp q1, "            \
-										      "q0, [x9]")           \
-									op(ldxr, 4,                         \
-									   "ldxr "                          \
-									   "w0, "                           \
-									   "[x9]"                           \
-									   "\n\tclre"                       \
-									   "x") op(ldaxr, 8,                \
-										   "ldaxr "                 \
-										   "x0, "                   \
-										   "[x9]"                   \
-										   "\n\tclre"               \
-										   "x") op(ldxp,            \
-											   4,               \
-											   "ldxp "          \
-											   "w0, "           \
-											   "w1, "           \
-											   "[x9]"           \
-											   "\n\tc"          \
-											   "lrex")          \
-										op(ldar, 4,                 \
-										   "ldar "                  \
-										   "w0, "                   \
-										   "[x9]")
+/* clang-format off */
+#define LOADS(op) \
+	op(ldp_w, 4, "ldp w0, w1, [x9]") \
+	op(ldp_x, 8, "ldp x0, x1, [x9, #8]") \
+	op(ldp_pre, 4, "ldp w0, w1, [x9, #8]!") \
+	op(ldp_post, 4, "ldp w0, w1, [x9], #-16") \
+	op(ldp_x_post, 8, "ldp x0, xzr, [x9], #504") \
+	op(ldnp, 4, "ldnp w0, w1, [x9]") \
+	op(ldpsw, 4, "ldpsw x0, x1, [x9]") \
+	op(ldpsw_pre, 4, "ldpsw x0, x1, [x9, #4]!") \
+	op(ldr_post, 4, "ldr w0, [x9], #4") \
+	op(ldr_pre, 4, "ldr w0, [x9, #4]!") \
+	op(ldr_x_pre, 8, "ldr x0, [x9, #8]!") \
+	op(ldr_zr, 4, "ldr wzr, [x9], #4") \
+	op(ldrb_post, 1, "ldrb w0, [x9], #-1") \
+	op(ldrh_pre, 2, "ldrh w0, [x9, #2]!") \
+	op(ldrsb_w_post, 1, "ldrsb w0, [x9], #1") \
+	op(ldrsb_x_pre, 1, "ldrsb x0, [x9, #1]!") \
+	op(ldrsh_w_pre, 2, "ldrsh w0, [x9, #2]!") \
+	op(ldrsh_x_post, 2, "ldrsh x0, [x9], #255") \
+	op(ldrsw_post, 4, "ldrsw x0, [x9], #4") \
+	op(ldrsb_w, 1, "ldrsb w0, [x9, #20]") \
+	op(ldrsb_x, 1, "ldrsb x0, [x9, #20]") \
+	op(ldrsb_2, 1, "ldrsb x0, [x9, x3]\n\tldrsb w1, [x9]") \
+	op(ldrsh_w, 2, "ldrsh w0, [x9]") \
+	op(ldrsh_x, 2, "ldursh x0, [x9]") \
+	op(ldrsw, 4, "ldrsw x0, [x9]") \
+	op(ldrsw_reg, 4, "ldrsw x0, [x9, w3, sxtw]") \
+	op(ldrsw_zr, 4, "ldrsw xzr, [x9]") \
+	op(ldrb, 1, "ldrb w0, [x9, #20]") \
+	op(ldr_b, 1, "ldr b0, [x9, #20]") \
+	op(ldr_h, 2, "ldr h0, [x9]") \
+	op(ldr_s, 4, "ldr s0, [x9, #4]") \
+	op(ldr_d, 8, "ldr d0, [x9]") \
+	op(ldr_q, 8, "ldr q0, [x9]") \
+	op(ldr_s_post, 4, "ldr s1, [x9], #8") \
+	op(ldr_q_pre, 8, "ldr q1, [x9, #16]!") \
+	op(ldr_s_reg, 4, "ldr s0, [x9, x3]") \
+	op(ldr_q_reg, 8, "ldr q0, [x9, w3, uxtw]") \
+	op(ldur_d, 8, "ldur d0, [x9, #8]") \
+	op(ldp_s, 4, "ldp s0, s1, [x9]") \
+	op(ldp_d, 8, "ldp d0, d1, [x9], #16") \
+	op(ldp_q, 8, "ldp q1, q0, [x9]") \
+	op(sp_post, 4, "mov x2, sp\n\tmov sp, x9\n\tldr w1, [sp], #16\n\tmov x9, sp\n\t" \
+		       "mov sp, x2\n\tmov x2, #7") \
+	op(ldxr, 4, "ldxr w0, [x9]\n\tclrex") \
+	op(ldar, 4, "ldar w0, [x9]")
 
-#define STORES(op)                                                                                \
-	op(stp_w, 4, "stp w0, w1, [x9]") op(stp_pre, 4, "stp w0, w1, [x9, #8]!") op(              \
-		stp_post, 4, "stp w0, w1, [x9], #-512 + 256") op(stp_same, 4, "stp w0, w0, [x9]") \
-		op(stnp, 4, "stnp w1, w0, [x9]") op(str_post, 4, "str w0, [x9], #4") op(          \
-			str_pre, 4, "str w0, [x9, #4]!") op(strb_pre, 1, "strb w0, [x9, #4]!")    \
-			op(strh_post, 2, "strh w0, [x9], #2") op(str_b, 1, "str b0, [x9]")        \
-				op(str_h, 2, "str h0, [x9, #4]") op(str_s, 4, "str s0, [x9, #4]") \
-					op(str_s_reg, 4, "str s1, [x9, x3]")                      \
-						op(str_s_pre, 4, "str s1, [x9, #8]!")             \
-							op(stp_s, 4, "stp s0, s1, [x9], #8")      \
-								op(stlr, 4, "stlr w0, [x9]")
+/* The same, where the base is aligned to 8. */
+#define ALIGNED_LOADS(op) \
+	op(ldaxr, 8, "ldaxr x0, [x9]\n\tclrex") \
+	op(ldxp, 4, "ldxp w0, w1, [x9]\n\tclrex")
+
+#define STORES(op) \
+	op(stp_w, 4, "stp w0, w1, [x9]") \
+	op(stp_pre, 4, "stp w0, w1, [x9, #8]!") \
+	op(stp_post, 4, "stp w0, w1, [x9], #-256") \
+	op(stp_same, 4, "stp w0, w0, [x9]") \
+	op(stnp, 4, "stnp w1, w0, [x9]") \
+	op(str_post, 4, "str w0, [x9], #4") \
+	op(str_pre, 4, "str w0, [x9, #4]!") \
+	op(strb_pre, 1, "strb w0, [x9, #4]!") \
+	op(strh_post, 2, "strh w0, [x9], #2") \
+	op(str_b, 1, "str b0, [x9]") \
+	op(str_h, 2, "str h0, [x9, #4]") \
+	op(str_s, 4, "str s0, [x9, #4]") \
+	op(str_s_reg, 4, "str s1, [x9, x3]") \
+	op(str_s_pre, 4, "str s1, [x9, #8]!") \
+	op(stp_s, 4, "stp s0, s1, [x9], #8") \
+	op(stlr, 4, "stlr w0, [x9]")
 
 /* What gets an abort wherever it is. */
-#define REFUSED(op)                                                               \
-	op(ld1, 4, "ld1 {v0.4s}, [x9]") op(st1_post, 4, "st1 {v0.4s}, [x9], #16") \
-		op(ldadd, LSE, "ldadd w0, w1, [x9]") op(swp, LSE, "swp w0, w1, [x9]")
+#define REFUSED(op) \
+	op(ld1, 4, "ld1 {v0.4s}, [x9]") \
+	op(st1_post, 4, "st1 {v0.4s}, [x9], #16") \
+	op(ldadd, LSE, "ldadd w0, w1, [x9]") \
+	op(swp, LSE, "swp w0, w1, [x9]")
+/* clang-format on */
 
 #define DEFINE(name, size, code) OP(name, code)
 LOADS(DEFINE)
+ALIGNED_LOADS(DEFINE)
 STORES(DEFINE)
 REFUSED(DEFINE)
 OP(stp_x, "stp x0, x1, [x9]")
@@ -223,18 +141,14 @@ OP(zva, "dc zva, x9")
 OP(ldp_q_end, "ldp q0, q1, [x9]")
 OP(ldr_plain, "ldr w0, [x9]")
 OP(str_plain, "str w0, [x9]")
-OP(sp_post,
-   "mov x0, sp\n\tmov sp, x9\n\tldr w1, [sp], #16\n\tmov x9, sp\n\tmov sp, x0\n\tmov x0, #0")
 
+#define ROW(name, size, code) { #name, name, size },
 static const struct op {
 	const char *name;
 	void (*run)(u64 at, struct result *r);
 	unsigned int size;
-} loads[] = {
-#define ROW(name, size, code) { #name, name, size },
-	LOADS(ROW){ "sp_post", sp_post, 4 },
-},
-  stores[] = { STORES(ROW) }, refused[] = { REFUSED(ROW) };
+} loads[] = { LOADS(ROW) }, aligned_loads[] = { ALIGNED_LOADS(ROW) }, stores[] = { STORES(ROW) },
+  refused[] = { REFUSED(ROW) };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -273,19 +187,28 @@ static bool same(const void *name, const char *place, const struct result *a,
 	return false;
 }
 
-static void test_loads(const struct place *place)
+static bool same_loads(const struct op *ops, unsigned int n, const struct place *place)
 {
 	bool good = true;
 
-	for (unsigned int i = 0; i < COUNT(loads); i++) {
+	for (const struct op *op = ops; op < ops + n; op++) {
 		struct result device = before, memory = before;
 
 		faults.count = 0;
-		fill(place->at, loads[i].size);
-		loads[i].run(place->at, &device);
-		loads[i].run((u64)ram, &memory);
-		good &= same(loads[i].name, place->name, &device, &memory);
+		fill(place->at, op->size);
+		op->run(place->at, &device);
+		op->run((u64)ram, &memory);
+		good &= same(op->name, place->name, &device, &memory);
 	}
+	return good;
+}
+
+static void test_loads(const struct place *place)
+{
+	bool good = same_loads(loads, COUNT(loads), place);
+
+	if (place->at % 8 == 0)
+		good &= same_loads(aligned_loads, COUNT(aligned_loads), place);
 	if (good)
 		print("ok loads %s\n", place->name);
 }
@@ -383,7 +306,7 @@ static void test_abort(const char *name, void (*run)(u64 at, struct result *r), 
 	want.base = 0;
 	faults.count = 0;
 	run(at, &r);
-	check(faults.count == 1 && faults.esr >> 26 == EC_DATA_ABORT &&
+	check(faults.count == 1 && (faults.esr >> 26 & CLASS) == EC_DATA_ABORT &&
 		      (faults.esr & DFSC) == EXTERNAL_ABORT && faults.far == at &&
 		      !memcmp(&r, &want, sizeof(r)),
 	      name, "%u faults, esr %lx, far %lx", faults.count, faults.esr, faults.far);
@@ -393,7 +316,7 @@ static void test_fetch(u64 at)
 {
 	faults.count = 0;
 	((void (*)(void))(at + ALIAS))();
-	check(faults.count == 1 && faults.esr >> 26 == EC_INSN_ABORT &&
+	check(faults.count == 1 && (faults.esr >> 26 & CLASS) == EC_INSN_ABORT &&
 		      (faults.esr & DFSC) == EXTERNAL_ABORT && faults.far == at + ALIAS,
 	      "fetch", "%u faults, esr %lx, far %lx", faults.count, faults.esr, faults.far);
 }
