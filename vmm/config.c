@@ -14,6 +14,7 @@
 static const char *const console_words[] = { "serial", "virtio", NULL };
 static const char *const irqchip_words[] = { "auto", "gicv2", "gicv3", NULL };
 static const char *const psci_words[] = { "auto", "kernel", "user", NULL };
+static const char *const unmapped_words[] = { "ignore", "abort", "stop", NULL };
 static const char *const loglevel_words[] = { "error", "warning", "info", "debug", NULL };
 
 /* A copy that the device's parser may cut up and point into; freed with the configuration. */
@@ -126,6 +127,10 @@ const struct opt config_options[] = {
 	{ "inject", 0, OPT_PARSE, NULL, "SERVICE:FUNCTION=RESULT[@WHEN]",
 	  "make firmware calls fail: psci:CPU_ON=DENIED@2; repeatable", .parse = parse_inject },
 	{ "pmu", 0, OPT_FLAG, NULL, NULL, "give the guest a performance monitor", AT(pmu) },
+	{ "unmapped", 0, OPT_CHOICE, NULL, "ignore|abort|stop",
+	  "accesses where nothing is: read as zero, give an external abort, or end vmm with 33 "
+	  "(ignore)",
+	  AT(unmapped), .choices = unmapped_words },
 	{ "name", 0, OPT_STR, NULL, "NAME", "the machine's name in messages", AT(name) },
 	{ "nodefaults", 0, OPT_FLAG, NULL, NULL,
 	  "add nothing that was not asked for: no rng, no kernel parameters", AT(nodefaults) },

@@ -31,6 +31,7 @@ struct config {
 	unsigned int psci_version; /* index in psci_version_words, plus 1; 0: not said */
 	unsigned int trace; /* mask of 1 << enum smccc_service */
 	struct inject inject;
+	unsigned int unmapped; /* enum vm_unmapped */
 	unsigned int loglevel; /* as --loglevel's words are ordered */
 	const char *name;
 	const char *dump_dtb, *log_file;

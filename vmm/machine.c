@@ -173,6 +173,7 @@ static int plan_kvm(struct machine *m, struct fail *fail)
 		.high_base = (ram_end + LAYOUT_GICR_ALIGN - 1) & -LAYOUT_GICR_ALIGN,
 	};
 	m->vm->ncpus = m->cfg->cpus;
+	m->vm->unmapped = m->cfg->unmapped;
 	err = vm_open_kvm(m->vm, cpu_ipa_bits(vgic_high_end(&m->gic)), fail);
 	if (!err)
 		err = vgic_plan(&m->vm->kvm, &m->gic, fail);

@@ -7,8 +7,8 @@
 
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/hypercall.h"
-#include "arch/arm64/layout.h"
 #include "firmware/psci.h"
+#include "vmm/vcpu_mmio.h"
 #include "vmm/vm.h"
 
 static int kick_signal(void)
@@ -68,57 +68,6 @@ static void start(struct vcpu *vcpu)
 	vcpu->start = false;
 	if (err)
 		crash(vcpu, "cannot start it: error", (uint64_t)-err);
-}
-
-/* Nobody claims the address: reads gave zero, writes were ignored. An empty virtio-mmio slot is
- * where drivers look for devices: that is no mistake. */
-static void unclaimed(struct vcpu *vcpu, const char *what)
-{
-	uint64_t slot = vcpu->kvm.run->mmio.phys_addr - LAYOUT_VIRTIO_BASE;
-
-	if (slot < LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE)
-		return;
-	log_guest(vcpu->vm->log, &vcpu->unclaimed,
-		  "vCPU %u: %s of %u bytes at 0x%llx, where nothing is: %s", vcpu->kvm.id, what,
-		  vcpu->kvm.run->mmio.len, (unsigned long long)vcpu->kvm.run->mmio.phys_addr,
-		  *what == 'r' ? "reads as zero" : "ignored");
-}
-
-static void handle_mmio(struct vcpu *vcpu)
-{
-	struct kvm_run *run = vcpu->kvm.run;
-	uint64_t val = 0;
-
-	/* The kernel says 1, 2, 4 or 8; data is in the host's byte order, which is little. All of
-	 * it is copied, since the bus truncates: a copy of variable length is a call of memcpy(),
-	 * and one that uses SVE costs a trap at every exit, 800 instructions. */
-	if (run->mmio.is_write) {
-		vcpu->exits[VCPU_EXIT_MMIO_WRITE]++;
-		memcpy(&val, run->mmio.data, sizeof(val));
-		if (bus_write(&vcpu->vm->bus, run->mmio.phys_addr, run->mmio.len, val))
-			unclaimed(vcpu, "write");
-	} else {
-		vcpu->exits[VCPU_EXIT_MMIO_READ]++;
-		if (bus_read(&vcpu->vm->bus, run->mmio.phys_addr, run->mmio.len, &val))
-			unclaimed(vcpu, "read");
-		memcpy(run->mmio.data, &val, sizeof(val));
-	}
-}
-
-/* The architecture's answer to an access that cannot be served: a synchronous external abort at
- * the instruction, which has not advanced. */
-static void handle_nisv(struct vcpu *vcpu)
-{
-	struct kvm_vcpu_events events = { .exception.ext_dabt_pending = 1 };
-	int err;
-
-	vcpu->exits[VCPU_EXIT_NISV]++;
-	log_guest(vcpu->vm->log, &vcpu->unclaimed,
-		  "vCPU %u: an access at 0x%llx that gives no syndrome: external abort",
-		  vcpu->kvm.id, (unsigned long long)vcpu->kvm.run->arm_nisv.fault_ipa);
-	err = kvm_vcpu_events_set(&vcpu->kvm, &events);
-	if (err)
-		crash(vcpu, "cannot inject an abort: error", -err);
 }
 
 static void check(struct vcpu *vcpu, const char *what, int err)
@@ -249,16 +198,18 @@ static void handle_system_event(struct vcpu *vcpu)
 	}
 }
 
-static void handle_exit(struct vcpu *vcpu)
+/* 0, or -errno as kvm_vcpu_run() has it. */
+static int handle_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->kvm.run;
+	int err = 0;
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_MMIO:
-		handle_mmio(vcpu);
+		err = vcpu_mmio(vcpu);
 		break;
 	case KVM_EXIT_ARM_NISV:
-		handle_nisv(vcpu);
+		err = vcpu_nisv(vcpu);
 		break;
 	case KVM_EXIT_HYPERCALL:
 		handle_hypercall(vcpu);
@@ -278,6 +229,10 @@ static void handle_exit(struct vcpu *vcpu)
 	default:
 		crash(vcpu, "unexpected exit reason", run->exit_reason);
 	}
+	if (err != -ECANCELED)
+		return err;
+	end(vcpu, VM_END_CRASH);
+	return 0;
 }
 
 static void *vcpu_thread(void *arg)
@@ -296,8 +251,8 @@ static void *vcpu_thread(void *arg)
 		do {
 			err = kvm_vcpu_run(&vcpu->kvm);
 			if (!err)
-				handle_exit(vcpu);
-			else if (err != -EINTR && err != -EAGAIN)
+				err = handle_exit(vcpu);
+			if (err && err != -EINTR && err != -EAGAIN)
 				crash(vcpu, strerror(-err), -err);
 		} while (!err && !vcpu->ended && !vcpu->off);
 		vcpu->exits[VCPU_EXIT_SIGNAL] += err != 0;

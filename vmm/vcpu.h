@@ -35,6 +35,7 @@ struct vcpu {
 	uint64_t entry, context;
 	uint64_t exits[VCPU_EXIT_KINDS];
 	struct log_limit unclaimed;
+	bool kernel_extends; /* the kernel was seen to sign-extend what a load reads */
 };
 
 /* Starts the thread; it waits until vm_resume(). 0 or -errno. */

@@ -33,6 +33,9 @@ enum vm_request { VM_PAUSE, VM_RUN, VM_STOP };
 /* Why vm_run() returned. */
 enum vm_end { VM_END_NONE, VM_END_OFF, VM_END_RESET, VM_END_CRASH, VM_END_QUIT };
 
+/* What becomes of an access that nobody claims; as --unmapped's words are ordered. */
+enum vm_unmapped { VM_UNMAPPED_IGNORE, VM_UNMAPPED_ABORT, VM_UNMAPPED_STOP };
+
 enum { VM_DEVICES_MAX = 40 };
 
 struct vm {
@@ -50,6 +53,7 @@ struct vm {
 	struct vcpu *vcpus;
 	unsigned int ncpus;
 	bool powered;
+	enum vm_unmapped unmapped;
 	const struct smccc *fw; /* borrowed; NULL: the kernel serves PSCI by itself */
 
 	pthread_mutex_t run_lock;

@@ -228,6 +228,19 @@ void vgic_detach(struct irqchip *chip)
 	vgic->kvm = NULL;
 }
 
+bool vgic_owns(struct irqchip *chip, uint64_t addr)
+{
+	const struct vgic_config *cfg = &container_of(chip, struct vgic, chip)->cfg;
+	unsigned int high = high_cpus(cfg);
+
+	if (cfg->version == VGIC_V2)
+		return addr - LAYOUT_GICD_BASE < LAYOUT_GICV2_DIST_SIZE ||
+		       addr - LAYOUT_GICC_BASE < LAYOUT_GICC_SIZE;
+	return addr - LAYOUT_GICD_BASE < LAYOUT_GICD_SIZE ||
+	       addr - LAYOUT_GICR_BASE < (cfg->cpus - high) * LAYOUT_GICR_CPU_SIZE ||
+	       addr - cfg->high_base < high * LAYOUT_GICR_CPU_SIZE;
+}
+
 static void describe_v3(struct vgic *vgic, struct fdt *fdt)
 {
 	unsigned int high = high_cpus(&vgic->cfg);

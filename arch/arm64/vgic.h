@@ -2,6 +2,7 @@
 #ifndef ARCH_ARM64_VGIC_H
 #define ARCH_ARM64_VGIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmm/core/fail.h"
@@ -40,6 +41,9 @@ int vgic_create(const struct vgic_config *cfg, struct irqchip **out);
 int vgic_attach(struct irqchip *chip, const struct kvm *kvm, struct fail *fail);
 int vgic_start(struct irqchip *chip, struct fail *fail);
 void vgic_detach(struct irqchip *chip);
+
+/* Whether the kernel's controller answers at `addr`. */
+bool vgic_owns(struct irqchip *chip, uint64_t addr);
 
 /* "gicv2" or "gicv3". */
 const char *vgic_name(enum vgic_version version);

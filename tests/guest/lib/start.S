@@ -117,6 +117,7 @@ enter:
 
 	.data
 	.balign	4096
+	.globl page_table
 page_table:
 	.quad	0x0060000000000401		/* block, AF, attribute 0, never executed */
 	.set	gib, 1
