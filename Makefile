@@ -29,8 +29,9 @@ CFLAGS ?= -O2 -g
 BASE := -std=gnu11 -D_GNU_SOURCE -DVMM_VERSION='"$(VERSION)"' $(WARN) -MMD -MP -pthread -I.
 
 # The rooms. Portable ones compile anywhere and carry the native tests.
-PORTABLE := $(wildcard vmm/core/*.c devices/*.c virtio/*.c firmware/*.c)
-ARM64 := $(wildcard arch/arm64/*.c vmm/*.c)
+PORTABLE := $(wildcard vmm/core/*.c devices/*.c virtio/*.c firmware/*.c) \
+	$(wildcard vmm/control*.c vmm/cmd_control.c)
+ARM64 := $(filter-out $(PORTABLE),$(wildcard arch/arm64/*.c vmm/*.c))
 
 # One short line a command; V=1 shows it whole.
 V ?=

@@ -17,15 +17,37 @@ static const char man_head[] =
 	".Cm run\n"
 	".Fl -kernel Ar FILE\n"
 	".Op Ar OPTIONS\n"
+	".Nm\n"
+	".Ar COMMAND\n"
+	".Op Ar NAME\n"
 	".Sh DESCRIPTION\n"
 	"Boots unmodified arm64 kernels on Linux KVM.\n"
 	"The guest's console is stdin and stdout; messages go to stderr.\n"
 	"SIGTERM, SIGINT and SIGHUP press the guest's power key; a second one\n"
 	"ends the machine.\n"
 	"On a terminal, Ctrl-A x quits and Ctrl-A h helps.\n"
-	".Sh OPTIONS OF RUN\n";
+	".Sh OPTIONS OF RUN\n"
+	".Bl -tag -width Ds\n";
+
+static const char man_middle[] = ".Sh CONTROL OF RUNNING MACHINES\n"
+				 "Each machine has a name and a socket,\n"
+				 ".Pa NAME.sock ,\n"
+				 "in\n"
+				 ".Ev VMM_RUNTIME_DIR ;\n"
+				 "else in\n"
+				 ".Pa vmm\n"
+				 "under\n"
+				 ".Ev XDG_RUNTIME_DIR ;\n"
+				 "else in\n"
+				 ".Pa /run/vmm\n"
+				 "for root and\n"
+				 ".Pa vmm-UID\n"
+				 "in the temporary folder for others.\n"
+				 "Only its user and root may connect.\n"
+				 ".Bl -tag -width Ds\n";
 
 static const char man_tail[] =
+	".El\n"
 	".Sh EXIT STATUS\n"
 	".Bl -tag -width Ds\n"
 	".It 0\nThe guest powered off.\n"
@@ -33,7 +55,7 @@ static const char man_tail[] =
 	".It 4\nThe host cannot: no /dev/kvm, no permission, a failed call.\n"
 	".It 32\nThe guest reset and\n.Fl -no-reboot\nwas given.\n"
 	".It 33\nThe virtual machine crashed.\n"
-	".It 128+n\nEnded by signal n; Ctrl-A x is 143.\n"
+	".It 128+n\nEnded by signal n; Ctrl-A x and\n.Cm stop Fl -force\nare 143.\n"
 	".El\n";
 
 int cmd_man(int argc, char **argv)
@@ -42,6 +64,8 @@ int cmd_man(int argc, char **argv)
 	(void)argv;
 	fputs(man_head, stdout);
 	opts_man(config_options, stdout);
+	fputs(man_middle, stdout);
+	control_commands_man(stdout);
 	fputs(man_tail, stdout);
 	return EXIT_OK;
 }

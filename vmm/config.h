@@ -32,7 +32,7 @@ struct config {
 	unsigned int trace; /* mask of 1 << enum smccc_service */
 	struct inject inject;
 	unsigned int loglevel; /* as --loglevel's words are ordered */
-	const char *name;
+	const char *name; /* NULL: none was given */
 	const char *dump_dtb, *log_file;
 	bool nodefaults, no_reboot, dry_run, flat, pmu;
 	unsigned int grace; /* seconds */
