@@ -309,8 +309,8 @@ void control_commands_man(FILE *out)
 		const struct control_command *c = &commands[i];
 
 		fprintf(out, ".It Cm %s%s%s%s\n%s.\n", c->name,
-			c->options->name ? " Op Ar OPTIONS" : "", *c->args ? " Ar " : "", c->args,
-			c->help);
+			c->options->name ? " Oo Ar OPTIONS Oc" : "", *c->args ? " Ar " : "",
+			c->args, c->help);
 		if (!c->options->name)
 			continue;
 		fputs(".Bl -tag -width Ds\n", out);

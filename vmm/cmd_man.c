@@ -29,7 +29,8 @@ static const char man_head[] =
 	".Sh OPTIONS OF RUN\n"
 	".Bl -tag -width Ds\n";
 
-static const char man_middle[] = ".Sh CONTROL OF RUNNING MACHINES\n"
+static const char man_middle[] = ".El\n"
+				 ".Sh CONTROL OF RUNNING MACHINES\n"
 				 "Each machine has a name and a socket,\n"
 				 ".Pa NAME.sock ,\n"
 				 "in\n"

@@ -51,7 +51,7 @@ second() {
 
 third() {
 	vmm list >list-third
-	stat -c %a /run/vmm /run/vmm/box.sock >modes
+	echo "$(stat -c %a /run/vmm) $(stat -c %a /run/vmm/box.sock)" >modes
 	vmm stop --force box
 	echo "stop $?" >stopped
 	vmm list >>stopped
@@ -80,7 +80,7 @@ check 'a name of its own' "$(cat unnamed)" lines unnamed 'status 0' 1
 check 'reset, despite --no-reboot' "$(cat list-reset)" lines list-reset 'box .* running' 1
 check 'counts anew' "$(exits stat-reset)" test "$(exits stat-reset)" -lt "$(exits stat5)"
 check 'reset when paused' "$(cat list-third)" lines list-third 'box .* running' 1
-check 'modes' "$(cat modes)" test "$(echo $(cat modes))" = '700 600'
+check 'modes' "$(cat modes)" lines modes '700 600' 1
 
 # --- ends ----------------------------------------------------------------------------------------
 vmm_drive 'ready*' 'run vmm stop box; echo "stop $?" >stopped' -- \
