@@ -101,6 +101,7 @@ check-unit: $(UNIT)
 # --- everything else -----------------------------------------------------------------------------
 -include guest-images/images.mk
 -include tests/guest/guest.mk
+-include tests/kvm/kvm.mk
 -include tests/bench/bench.mk
 
 setup:

@@ -31,6 +31,7 @@ static const struct reg_info {
 struct gpio {
 	struct device dev;
 	struct loop_timer release;
+	bool seen; /* the guest has found the key pressed */
 	uint8_t reg[NREGS];
 	uint8_t in; /* what the world drives */
 	uint8_t out; /* what the guest wrote to output lines */
@@ -79,8 +80,10 @@ static void key_release(struct loop_timer *timer)
 	drive_key(container_of(timer, struct gpio, release), false);
 }
 
+/* Counted from the guest's first look: one that is slow must not find the key let go again. */
 static void release_later(struct gpio *d)
 {
+	d->seen = true;
 	loop_timer_set(d->dev.env.loop, &d->release, loop_now_ns() + GPIO_KEY_MS * 1000000ULL);
 }
 
@@ -89,8 +92,12 @@ void gpio_power_key(struct device *dev)
 	struct gpio *d = container_of(dev, struct gpio, dev);
 
 	pthread_mutex_lock(&dev->lock);
-	drive_key(d, true);
-	release_later(d);
+	if (!(d->in & KEY)) {
+		d->seen = false;
+		drive_key(d, true);
+	} else if (d->seen) {
+		release_later(d);
+	}
 	pthread_mutex_unlock(&dev->lock);
 }
 
@@ -113,8 +120,13 @@ static uint64_t gpio_read(struct device *dev, uint64_t off, unsigned int size)
 	(void)size;
 	if (off & 3)
 		return 0;
-	if (off < DATA_END)
-		return levels(d) & off >> 2;
+	if (off < DATA_END) {
+		uint8_t val = levels(d) & off >> 2;
+
+		if (val & d->in & KEY && !d->seen)
+			release_later(d);
+		return val;
+	}
 	if (off >= PRIMECELL_ID)
 		return primecell_id(PERIPHID, off);
 	if (off == RIS)

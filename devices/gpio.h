@@ -13,8 +13,8 @@ enum { GPIO_SIZE = 0x1000, GPIO_KEY_LINE = 3, GPIO_KEY_MS = 100 };
 /* Makes the device and claims its registers on env->bus. 0, or -errno with `fail` set. */
 int gpio_create(const struct device_env *env, struct device **out, struct fail *fail);
 
-/* Presses the power key; the loop releases it GPIO_KEY_MS later. Any thread that holds no device
- * lock. */
+/* Presses the power key; the loop releases it GPIO_KEY_MS after the guest has seen it pressed. Any
+ * thread that holds no device lock. */
 void gpio_power_key(struct device *dev);
 
 #endif

@@ -49,7 +49,8 @@ struct pl011 {
 static void fifo_drop(struct fifo *f, uint32_t n)
 {
 	f->len -= n;
-	memmove(f->data, f->data + n, f->len);
+	if (f->len)
+		memmove(f->data, f->data + n, f->len);
 }
 
 /* With LCR_H.FEN clear the FIFOs are one byte deep. Bytes that are in at that time stay. */

@@ -62,8 +62,8 @@ enum psci_result {
 
 /*
  * PSCI 0.1 has no ids of its own: the device tree carries them. Linux takes any; these are the ones
- * that KVM's in-kernel PSCI answers to, so the device tree is the same in both modes. They lie
- * outside the SMCCC's ranges, and carry 64-bit arguments though bit 30 is clear.
+ * that KVM's in-kernel PSCI answers to (it has CPU_OFF and CPU_ON only), so the device tree says the
+ * same in both modes. They lie outside the SMCCC's ranges, and carry 64-bit arguments though bit 30 is clear.
  */
 enum psci_0_1_id {
 	PSCI_0_1_CPU_SUSPEND = 0x95c1ba5e,

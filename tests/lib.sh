@@ -24,9 +24,9 @@ fail() {
 
 # check NAME WHY COMMAND...: passes if the command succeeds.
 check() {
-	name=$1 why=$2
+	case_name=$1 case_why=$2
 	shift 2
-	if "$@"; then pass "$name"; else fail "$name" "$why"; fi
+	if "$@"; then pass "$case_name"; else fail "$case_name" "$case_why"; fi
 }
 
 summary() {
@@ -91,18 +91,18 @@ drive_lines() {
 # expect NAME STATUS PATTERN...: judges the last run: its status, and for each extended regular
 # expression a whole line of output that matches it.
 expect() {
-	name=$1 want=$2
+	case_name=$1 want=$2
 	shift 2
 	if [ "$status" -ne "$want" ]; then
-		fail "$name" "exit status $status, not $want" out err
+		fail "$case_name" "exit status $status, not $want" out err
 		return
 	fi
 	tr -d '\r' <out >lines
 	for pattern; do
 		if ! grep -aqxE -e "$pattern" lines; then
-			fail "$name" "no line is '$pattern'" out err
+			fail "$case_name" "no line is '$pattern'" out err
 			return
 		fi
 	done
-	pass "$name"
+	pass "$case_name"
 }

@@ -18,6 +18,9 @@ static const char man_head[] =
 	".Fl -kernel Ar FILE\n"
 	".Op Ar OPTIONS\n"
 	".Nm\n"
+	".Cm host\n"
+	".Op Fl -registers\n"
+	".Nm\n"
 	".Ar COMMAND\n"
 	".Op Ar NAME\n"
 	".Sh DESCRIPTION\n"
@@ -26,6 +29,11 @@ static const char man_head[] =
 	"SIGTERM, SIGINT and SIGHUP press the guest's power key; a second one\n"
 	"ends the machine.\n"
 	"On a terminal, Ctrl-A x quits and Ctrl-A h helps.\n"
+	".Pp\n"
+	".Cm host\n"
+	"says what this host's KVM offers, a name: value a line; with\n"
+	".Fl -registers\n"
+	"only the registers of the kernel's own firmware services.\n"
 	".Sh OPTIONS OF RUN\n"
 	".Bl -tag -width Ds\n";
 

@@ -265,7 +265,7 @@ static void describe_arch(void *arg, struct fdt *fdt)
 
 static int build_dtb(struct machine *m, void **blob, uint32_t *size, struct fail *fail)
 {
-	const struct psci_desc psci = psci_dt(m->psci_version, false);
+	struct psci_desc psci = psci_dt(m->psci_version, false);
 	const struct dtb_config dtb = {
 		.ram_base = LAYOUT_RAM_BASE,
 		.ram_size = m->cfg->mem,
@@ -281,6 +281,9 @@ static int build_dtb(struct machine *m, void **blob, uint32_t *size, struct fail
 		.seeds = true,
 	};
 
+	/* KVM's 0.1 has only the other two. */
+	if (!m->user_psci)
+		psci.cpu_suspend = 0;
 	return dtb_build(&dtb, blob, size, fail);
 }
 

@@ -297,15 +297,20 @@ void vm_power_off(struct vm *vm)
 	vm->powered = false;
 }
 
-void vm_pause(struct vm *vm)
+static unsigned int started_threads(const struct vm *vm)
 {
 	unsigned int threads = 0;
 
-	set_request(vm, VM_PAUSE);
 	for (unsigned int i = 0; i < vm->ncpus; i++)
 		threads += vm->vcpus[i].started;
+	return threads;
+}
+
+void vm_pause(struct vm *vm)
+{
+	set_request(vm, VM_PAUSE);
 	pthread_mutex_lock(&vm->run_lock);
-	while (vm->parked < threads)
+	while (vm->parked < started_threads(vm))
 		pthread_cond_wait(&vm->run_cond, &vm->run_lock);
 	pthread_mutex_unlock(&vm->run_lock);
 }
@@ -351,12 +356,41 @@ void vm_wake(struct vm *vm)
 	pthread_mutex_unlock(&vm->run_lock);
 }
 
+bool vm_hold_others(struct vm *vm, const struct vcpu *self)
+{
+	bool held;
+
+	pthread_mutex_lock(&vm->run_lock);
+	held = vm->request != VM_STOP && !vm->holder;
+	if (held)
+		vm->holder = self;
+	for (unsigned int i = 0; held && i < vm->ncpus; i++)
+		if (&vm->vcpus[i] != self && vm->vcpus[i].started)
+			vcpu_kick(&vm->vcpus[i]);
+	while (held && vm->parked < started_threads(vm) - 1) {
+		pthread_cond_wait(&vm->run_cond, &vm->run_lock);
+		held = vm->request != VM_STOP;
+	}
+	if (!held && vm->holder == self)
+		vm->holder = NULL;
+	pthread_mutex_unlock(&vm->run_lock);
+	return held;
+}
+
+void vm_release_others(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->run_lock);
+	vm->holder = NULL;
+	pthread_cond_broadcast(&vm->run_cond);
+	pthread_mutex_unlock(&vm->run_lock);
+}
+
 /* Under run_lock, which vm_wake() takes after PSCI has changed its mind: no wake is lost. */
 static bool must_wait(struct vm *vm, struct vcpu *vcpu)
 {
 	if (vm->request == VM_STOP)
 		return false;
-	if (vm->request == VM_PAUSE || vcpu->ended)
+	if (vm->request == VM_PAUSE || vcpu->ended || (vm->holder && vm->holder != vcpu))
 		return true;
 	if (vcpu->off && psci_cpu_take(vm->fw->psci, vcpu->kvm.id, &vcpu->entry, &vcpu->context)) {
 		vcpu->off = false;

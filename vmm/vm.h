@@ -57,6 +57,7 @@ struct vm {
 	pthread_cond_t run_cond;
 	enum vm_request request; /* under run_lock */
 	unsigned int parked; /* vCPU threads that wait, under run_lock */
+	const struct vcpu *holder; /* the others stay parked for it, under run_lock; or NULL */
 	_Atomic int end; /* enum vm_end; the first cause wins */
 	int quit_code; /* exit code that goes with VM_END_QUIT */
 };
@@ -101,6 +102,13 @@ void vm_end(struct vm *vm, enum vm_end why, int code);
 
 /* Makes parked vCPUs look again whether PSCI has switched them on. */
 void vm_wake(struct vm *vm);
+
+/*
+ * For a vCPU's thread: every other vCPU is parked when it returns, and stays so until
+ * vm_release_others(). False, and nothing to release, when the machine stops or another vCPU holds.
+ */
+bool vm_hold_others(struct vm *vm, const struct vcpu *self);
+void vm_release_others(struct vm *vm);
 
 /* For vCPU threads, after a kick: waits while the request is VM_PAUSE, and while the CPU is off;
  * false means stop. */

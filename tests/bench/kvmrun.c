@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-enum { RAM = 0x40000000, RAM_SIZE = 0x200000, UART = 0x09000000 };
+enum { RAM = 0x40000000, RAM_SIZE = 0x200000, STOLEN_TIME = RAM + 0x100000, UART = 0x09000000 };
 
 static const uint32_t reads[] = {
 	0xb9400022, /* ldr w2, [x1] */
@@ -44,11 +44,11 @@ static void set_reg(int vcpu, uint64_t index, uint64_t value)
 	try("SET_ONE_REG", ioctl(vcpu, KVM_SET_ONE_REG, &reg));
 }
 
-static void set_attr(int gic, uint32_t group, uint64_t attr, uint64_t value)
+static void set_attr(int fd, uint32_t group, uint64_t attr, uint64_t value)
 {
 	struct kvm_device_attr a = { .group = group, .attr = attr, .addr = (uintptr_t)&value };
 
-	try("SET_DEVICE_ATTR", ioctl(gic, KVM_SET_DEVICE_ATTR, &a));
+	try("SET_DEVICE_ATTR", ioctl(fd, KVM_SET_DEVICE_ATTR, &a));
 }
 
 static int make_gic(int vm)
@@ -93,6 +93,8 @@ static int make_vcpu(int vm)
 	try("VCPU_INIT", ioctl(vcpu, KVM_ARM_VCPU_INIT, &init));
 	if (init.features[0] & 1u << KVM_ARM_VCPU_SVE)
 		try("VCPU_FINALIZE", ioctl(vcpu, KVM_ARM_VCPU_FINALIZE, &sve));
+	if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_STEAL_TIME) > 0)
+		set_attr(vcpu, KVM_ARM_VCPU_PVTIME_CTRL, KVM_ARM_VCPU_PVTIME_IPA, STOLEN_TIME);
 	return vcpu;
 }
 
@@ -100,13 +102,15 @@ int main(int argc, char **argv)
 {
 	int kvm = try("/dev/kvm", open("/dev/kvm", O_RDWR));
 	int vm = try("CREATE_VM", ioctl(kvm, KVM_CREATE_VM, 0));
-	int gic = make_gic(vm), vcpu = make_vcpu(vm);
-	struct kvm_run *run = mmap(NULL, (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0),
-				   PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	int gic = make_gic(vm), vcpu;
+	struct kvm_run *run;
 
 	if (argc < 2)
 		return 2;
 	make_ram(vm, argc > 2);
+	vcpu = make_vcpu(vm);
+	run = mmap(NULL, (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE,
+		   MAP_SHARED, vcpu, 0);
 	set_attr(gic, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, 0);
 	set_reg(vcpu, KVM_REG_ARM_CORE_REG(regs.regs[0]), strtoull(argv[1], NULL, 0));
 	set_reg(vcpu, KVM_REG_ARM_CORE_REG(regs.regs[1]), UART);

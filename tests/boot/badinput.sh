@@ -79,7 +79,7 @@ bad 'kernel a text'          2 'text.*(not|no) '             -k text
 bad 'kernel an ELF file'     2 'elf'                         -k elf
 bad 'kernel 32-bit'          2 'zimage32.*32-bit'            -k zimage32
 bad 'kernel big-endian'      2 'big-endian'                  -k big-endian
-bad 'kernel offset huge'     2 'offset-huge'                 -k offset-huge
+bad 'kernel offset huge'     2 'memory|--mem'                -k offset-huge
 bad 'kernel image_size huge' 2 'memory|--mem'                -k size-huge
 bad 'kernel larger than RAM' 2 'memory|--mem'                -k size-16m -m 8
 bad 'kernel file beyond RAM' 2 'memory|--mem'                -k large.bin -m 64

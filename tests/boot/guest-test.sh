@@ -67,8 +67,9 @@ rng() {
 # Waits for KEY_POWER (type 1, code 116): the first event of the first input device.
 power() {
 	[ -e /dev/input/event0 ] || return 1
+	exec 3</dev/input/event0
 	echo "ready for the key"
-	echo "key: $(head -c 24 /dev/input/event0 | od -An -tu2 -j16 -N6 | tr -s ' ')"
+	echo "key: $(head -c 24 <&3 | od -An -tu2 -j16 -N6 | tr -s ' ')"
 }
 
 # shellcheck disable=SC2013

@@ -54,8 +54,8 @@ guest nosyndrome           33 ''                          'ok uart ldp: aborted'
 
 head -c 1048576 /dev/zero >disk
 head -c 1048576 /dev/zero >read-only
-limit=60
-guest sweep                21 '-m 64 -d disk -d read-only,ro -c 2'
+limit=180
+guest sweep                22 '-m 64 -d disk -d read-only,ro -c 2'
 limit=20
 head -c 1048576 /dev/zero >disk
 guest 'virtio blk'         16 '-d disk,serial=abc -d read-only,ro' "virtio: blk id 'abc'" \
@@ -65,7 +65,7 @@ pattern=$(awk 'BEGIN { for (i = 0; i < 2048; i++) printf "\\%03o", (i * 7 + int(
 # shellcheck disable=SC2059
 check 'virtio blk on disk' 'the image does not hold what the guest wrote' \
 	test "$(tail -c 2048 disk | md5sum)" = "$(printf "$pattern" | md5sum)"
-limit=60
+limit=180
 guest 'hostile blk'        66 '-d disk -d read-only,ro'
 limit=20
 
@@ -74,8 +74,10 @@ vmm_run -k virtio.bin
 [ "$status" -ne 0 ] || reports 'virtio rng' 9 && expect 'virtio rng' 0 'virtio: slot 0 id 4'
 vmm_run -k hostile.bin
 [ "$status" -ne 0 ] || reports 'hostile rng' 33 && expect 'hostile rng' 0
+limit=180
 vmm_run -k sweep.bin -p 'step=4'
-[ "$status" -ne 0 ] || reports 'sweep defaults' 21 && expect 'sweep defaults' 0
+limit=20
+[ "$status" -ne 0 ] || reports 'sweep defaults' 22 && expect 'sweep defaults' 0
 
 # --- ends ----------------------------------------------------------------------------------------
 vmm_run --nodefaults -k off.bin
@@ -112,7 +114,7 @@ expect '--grace' 143 'vmm: .*did not power off within 1 s.*'
 	echo quit
 } >typed
 input=typed
-limit=60
+limit=180
 vmm_run --nodefaults -k console.bin
 reports 'console' 5 && expect 'console' 0 'polled: hello'
 sed -n 's/^echo: //p' out | tr -d '\r' >echoed

@@ -7,9 +7,13 @@ static volatile u64 left;
 
 static void start(unsigned int cpu)
 {
-	/* It may not have come to its CPU_OFF yet. */
-	while (cpu_on(cpu) == PSCI_ALREADY_ON)
-		;
+	/* It may not have come to its CPU_OFF yet: lets it run, should all share one CPU. */
+	while (cpu_on(cpu) == PSCI_ALREADY_ON) {
+		sysreg_write(cntv_tval_el0, ticks_of_ms(1) / 20);
+		sysreg_write(cntv_ctl_el0, 1);
+		wfi();
+		sysreg_write(cntv_ctl_el0, 0);
+	}
 }
 
 void cpu_main(unsigned int cpu)

@@ -13,17 +13,20 @@ T1_LINK := -static -no-pie -nostdlib -Wl,--build-id=none -Wl,-z,max-page-size=40
 t1-guests: $(T1_BINS)
 
 $(T1)/%.bin: $(T1)/%.elf
-	$(CROSS)objcopy -O binary $< $@
+	$(Q)$(CROSS)objcopy -O binary $< $@
 
 $(T1)/%.elf: $(T1)/%.S.o tests/guest/lib/link.ld
-	$(TARGET_CC) $(T1_LINK) -o $@ $<
+	$(call SAY,LINK)
+	$(Q)$(TARGET_CC) $(T1_LINK) -o $@ $<
 
 $(T1)/%.elf: $(T1)/%.c.o $(T1_LIB) tests/guest/lib/link.ld
-	$(TARGET_CC) $(T1_LINK) -o $@ $(T1_LIB) $<
+	$(call SAY,LINK)
+	$(Q)$(TARGET_CC) $(T1_LINK) -o $@ $(T1_LIB) $<
 
 $(T1)/%.o: tests/guest/%
+	$(call SAY,CC)
 	@mkdir -p $(@D)
-	$(TARGET_CC) $(T1_FLAGS) -c -o $@ $<
+	$(Q)$(TARGET_CC) $(T1_FLAGS) -c -o $@ $<
 
 .PHONY: t1-guests
 -include $(wildcard $(T1)/*.d $(T1)/lib/*.d)

@@ -94,11 +94,11 @@ static void try(unsigned int op, unsigned int place)
 
 	faults.count = 0;
 	ops[op].run(addr);
-	if (!faults.count || (fetch && faults.esr >> 26 == EC_UNKNOWN)) {
+	if (!faults.count || (fetch && (faults.esr >> 26 & 63) == EC_UNKNOWN)) {
 		print("ok %s %s: done\n", places[place].name, ops[op].name);
 		return;
 	}
-	class = faults.esr >> 26;
+	class = faults.esr >> 26 & 63; /* KVM of 6.1 sets the bits above */
 	status = faults.esr & DFSC;
 	if (faults.count == 1 && class == (fetch ? EC_INSN_ABORT : EC_DATA_ABORT) &&
 	    status == EXTERNAL_ABORT && faults.far == far)

@@ -6,7 +6,7 @@
  */
 #include "tests/guest/lib/lib.h"
 
-enum { WRITE = 1, UNALIGNED = 2, ALL = WRITE | UNALIGNED, PAGE = 0x1000 };
+enum { WRITE = 1, UNALIGNED = 2, ALL = WRITE | UNALIGNED, PAGE = 0x1000, BUSY_SLOTS = 8 };
 
 static const struct area {
 	const char *name;
@@ -17,12 +17,14 @@ static const struct area {
 	{ "uart", UART + 8, PAGE - 8, 1, ALL }, /* the data register would print */
 	{ "rtc", RTC, PAGE, 1, ALL },
 	{ "gpio", GPIO, PAGE, 1, ALL },
-	{ "virtio", VIRTIO, VIRTIO_SLOTS *VIRTIO_STRIDE, 1, ALL },
+	{ "virtio", VIRTIO, BUSY_SLOTS *VIRTIO_STRIDE, 1, ALL },
+	{ "virtio, empty slots", VIRTIO + BUSY_SLOTS *VIRTIO_STRIDE,
+	  (VIRTIO_SLOTS - BUSY_SLOTS) * VIRTIO_STRIDE, 16, ALL },
 	{ "virtio end", VIRTIO + VIRTIO_SLOTS *VIRTIO_STRIDE - 16, 32, 1, ALL },
-	{ "gicd", GICD, 0x10000, 4, ALL },
-	{ "gicc", GICC, 0x2000, 4, ALL },
-	{ "gicr", GICR, 0x20000, 8, ALL },
-	{ "its", 0x08080000, 0x20000, 64, ALL },
+	{ "gicd", GICD, 0x10000, 16, ALL },
+	{ "gicc", GICC, 0x2000, 16, ALL },
+	{ "gicr", GICR, 0x20000, 32, ALL },
+	{ "its", 0x08080000, 0x20000, 128, ALL },
 	{ "v2m", 0x08020000, PAGE, 16, ALL },
 	{ "flash 0", 0, PAGE, 64, ALL },
 	{ "flash 1", 0x04000000, PAGE, 64, ALL },
@@ -89,7 +91,7 @@ static void check_virtio(void)
 void guest(void)
 {
 	u64 after_ram = RAM + machine.ram_size;
-	struct area last = { "after ram", after_ram, PAGE, 64, ALL };
+	struct area last = { "after ram", after_ram, PAGE, 64, WRITE };
 	unsigned int step = arg_number("step", 1);
 	u32 now;
 

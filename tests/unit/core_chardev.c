@@ -394,6 +394,36 @@ START_TEST(bytes_coalesce)
 }
 END_TEST
 
+/* What follows soon waits for the others, and comes by itself; what is much does not wait. */
+START_TEST(bytes_are_held)
+{
+	static uint8_t much[RING / 2], back[RING];
+	uint64_t begin = loop_now_ns();
+	struct chardev *chr;
+	int fds[2];
+	bool ran;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	chr = console(-1, fds[1]);
+	settle();
+	put(chr, "a", 1);
+	ck_assert(loop_poll(loop, -1));
+	ck_assert_int_eq(read(fds[0], back, sizeof(back)), 1);
+	put(chr, "b", 1);
+	ran = loop_poll(loop, 0);
+	ck_assert(!ran || loop_now_ns() - begin >= 5000000);
+	ck_assert(ran || loop_poll(loop, 5000));
+	ck_assert_int_eq(read(fds[0], back, sizeof(back)), 1);
+	ck_assert_uint_eq(back[0], 'b');
+	put(chr, much, sizeof(much));
+	ck_assert(loop_poll(loop, 0));
+	ck_assert_int_eq(read(fds[0], back, sizeof(back)), sizeof(much));
+	chardev_destroy(chr);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
 /* Many single bytes from another thread, in order. */
 static void *single_bytes(void *arg)
 {
@@ -670,6 +700,7 @@ int main(void)
 	tcase_add_test(tc, regular_file);
 	tcase_add_test(tc, full_device_discards);
 	tcase_add_test(tc, bytes_coalesce);
+	tcase_add_test(tc, bytes_are_held);
 	tcase_add_test(tc, bytes_from_a_vcpu);
 	tcase_add_test(tc, flush_gives_up_when_told);
 	tcase_add_loop_test(tc, input_only_as_much_as_taken, 0, 2);

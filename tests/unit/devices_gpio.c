@@ -146,6 +146,16 @@ START_TEST(test_linux_power_key)
 }
 END_TEST
 
+/* A guest that is slow to look still finds it pressed. */
+START_TEST(test_unseen_press_stays)
+{
+	gpio_power_key(dev);
+	ck_assert(!loop_poll(board.loop, 2 * GPIO_KEY_MS));
+	ck_assert_uint_eq(board_read(&board, KEY << 2, 1), KEY);
+	ck_assert(board_wait(&board, released, &board, 1000));
+}
+END_TEST
+
 START_TEST(test_second_press_extends)
 {
 	uint64_t second;
@@ -243,6 +253,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_sensing, 0, 8);
 	tcase_add_test(tc, test_mask);
 	tcase_add_test(tc, test_linux_power_key);
+	tcase_add_test(tc, test_unseen_press_stays);
 	tcase_add_test(tc, test_second_press_extends);
 	tcase_add_test(tc, test_reset_releases);
 	tcase_add_test(tc, test_round_trip);

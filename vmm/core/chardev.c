@@ -13,11 +13,14 @@
 #include "vmm/core/loop.h"
 
 enum { OUT_RING = 64 * 1024, OUT_TURN = 256 * 1024, IN_BUF = 4096 };
+enum { OUT_HOLD_NS = 5000000 };
 
 /*
  * Output: the device puts bytes into a ring, and only the loop thread takes them out, so write(2)
- * runs without a lock. `kicked` says that the loop thread knows of the bytes: it is either about
- * to drain or waits for EPOLLOUT, and no further byte needs to wake it.
+ * runs without a lock. `kicked` says that the loop thread knows of the bytes: it is about to
+ * drain, waits for EPOLLOUT, or holds, and no further byte needs to wake it. It holds for a while
+ * after each drain, since a serial console is fed byte by byte and to wake the loop costs more
+ * than all the rest: the first byte goes out at once, what follows with the timer.
  *
  * Input: a small buffer, filled while it has room (so that the filter sees an escape key although
  * the guest takes nothing), under the device's lock as every callback of its sources.
@@ -29,6 +32,7 @@ struct chardev {
 	struct hostio out;
 	struct loop_fd out_ready; /* watched only after EAGAIN */
 	struct loop_work out_kick, room;
+	struct loop_timer out_hold;
 
 	pthread_mutex_t lock; /* the ring; taken last, after a device's and before the loop's */
 	uint8_t ring[OUT_RING];
@@ -63,7 +67,7 @@ static void ring_consume(struct chardev *chr, size_t n)
 		loop_post(chr->loop, &chr->room);
 }
 
-/* The contiguous bytes to write next; none means that the next byte has to kick again. */
+/* The contiguous bytes to write next. */
 static size_t ring_peek(struct chardev *chr, const uint8_t **data)
 {
 	size_t n;
@@ -71,8 +75,6 @@ static size_t ring_peek(struct chardev *chr, const uint8_t **data)
 	pthread_mutex_lock(&chr->lock);
 	n = chr->used < OUT_RING - chr->head ? chr->used : OUT_RING - chr->head;
 	*data = chr->ring + chr->head;
-	if (n == 0)
-		chr->kicked = false;
 	pthread_mutex_unlock(&chr->lock);
 	return n;
 }
@@ -117,6 +119,8 @@ static void out_run(struct chardev *chr)
 {
 	int err = out_drain(chr);
 
+	if (err == 0)
+		loop_timer_set(chr->loop, &chr->out_hold, loop_now_ns() + OUT_HOLD_NS);
 	if (err != -EAGAIN)
 		loop_fd_del(chr->loop, &chr->out_ready);
 	else if (!chr->out_ready.active && loop_fd_add(chr->loop, &chr->out_ready) < 0)
@@ -136,6 +140,20 @@ static void on_out_kick(struct loop_work *work)
 	out_run(container_of(work, struct chardev, out_kick));
 }
 
+/* Nothing came meanwhile: the next byte has to kick again. */
+static void on_out_hold(struct loop_timer *timer)
+{
+	struct chardev *chr = container_of(timer, struct chardev, out_hold);
+	bool more;
+
+	pthread_mutex_lock(&chr->lock);
+	more = chr->used > 0;
+	chr->kicked = more;
+	pthread_mutex_unlock(&chr->lock);
+	if (more)
+		out_run(chr);
+}
+
 static void on_room(struct loop_work *work)
 {
 	struct chardev *chr = container_of(work, struct chardev, room);
@@ -144,9 +162,23 @@ static void on_room(struct loop_work *work)
 		chr->user->room(chr->user);
 }
 
+static void ring_put(struct chardev *chr, const uint8_t *data, size_t len)
+{
+	size_t tail = (chr->head + chr->used) % OUT_RING;
+	size_t first = len < OUT_RING - tail ? len : OUT_RING - tail;
+
+	/* A serial console's byte is not worth a call, nor SVE's first use after an exit. */
+	if (len == 1) {
+		chr->ring[tail] = *data;
+	} else {
+		memcpy(chr->ring + tail, data, first);
+		memcpy(chr->ring, data + first, len - first);
+	}
+	chr->used += len;
+}
+
 size_t chardev_write(struct chardev *chr, const void *data, size_t len)
 {
-	size_t tail, first;
 	bool kick;
 
 	pthread_mutex_lock(&chr->lock);
@@ -156,13 +188,10 @@ size_t chardev_write(struct chardev *chr, const void *data, size_t len)
 	}
 	if (len > OUT_RING - chr->used)
 		len = OUT_RING - chr->used;
-	tail = (chr->head + chr->used) % OUT_RING;
-	first = len < OUT_RING - tail ? len : OUT_RING - tail;
-	memcpy(chr->ring + tail, data, first);
-	memcpy(chr->ring, (const uint8_t *)data + first, len - first);
-	chr->used += len;
+	ring_put(chr, data, len);
 	chr->full |= chr->used == OUT_RING;
-	kick = len && !chr->kicked;
+	/* What comes fast does not wait until the ring is full. */
+	kick = len && (!chr->kicked || chr->used >= OUT_RING / 2);
 	chr->kicked |= kick;
 	pthread_mutex_unlock(&chr->lock);
 	if (kick)
@@ -336,6 +365,7 @@ int chardev_create(struct chardev **out, struct loop *loop, int in_fd, int out_f
 		(struct loop_fd){ .fd = chr->out.fd, .events = EPOLLOUT, .fn = on_out_ready };
 	chr->in_more.fn = on_in_more;
 	chr->out_kick.fn = on_out_kick;
+	chr->out_hold.fn = on_out_hold;
 	chr->room.fn = on_room;
 	*out = chr;
 	return 0;
@@ -349,6 +379,7 @@ void chardev_destroy(struct chardev *chr)
 	loop_fd_del(chr->loop, &chr->out_ready);
 	loop_post_cancel(chr->loop, &chr->in_more);
 	loop_post_cancel(chr->loop, &chr->out_kick);
+	loop_timer_cancel(chr->loop, &chr->out_hold);
 	loop_post_cancel(chr->loop, &chr->room);
 	hostio_close(&chr->in);
 	hostio_close(&chr->out);

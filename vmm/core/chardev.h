@@ -10,10 +10,10 @@
 
 /*
  * The host side of a guest console: bytes out to a descriptor, bytes in from one. Output is queued
- * and written by the loop, so a slow reader never blocks a vCPU: when the queue is full the device
- * says so to the guest (flow control) and is called when there is room again. A closed reader
- * (EPIPE, EIO) turns output into nothing and never ends the VM. Nothing is lost otherwise:
- * chardev_flush() at the end writes what is left.
+ * and written by the loop, after 5 ms at most where it follows other output, so a slow reader never
+ * blocks a vCPU: when the queue is full the device says so to the guest (flow control) and is called
+ * when there is room again. A closed reader (EPIPE, EIO) turns output into nothing and never ends
+ * the VM. Nothing is lost otherwise: chardev_flush() at the end writes what is left.
  */
 struct chardev;
 

@@ -127,7 +127,7 @@ void exception(u64 vector, struct regs *regs)
 	enum { SYNC = 4, IRQ = 5 };
 	enum { EC_UNKNOWN = 0, EC_INSN_ABORT = 0x21, EC_DATA_ABORT = 0x25 };
 	u64 esr = sysreg_read(esr_el1);
-	unsigned int class = esr >> 26;
+	unsigned int class = esr >> 26 & 63;
 
 	if (vector == IRQ) {
 		gic_dispatch();
