@@ -20,6 +20,9 @@ static const char man_head[] =
 	".Nm\n"
 	".Cm host\n"
 	".Op Fl -registers\n"
+	".Nm\n"
+	".Ar COMMAND\n"
+	".Op Ar NAME\n"
 	".Sh DESCRIPTION\n"
 	"Boots unmodified arm64 kernels on Linux KVM.\n"
 	"The guest's console is stdin and stdout; messages go to stderr.\n"
@@ -31,9 +34,29 @@ static const char man_head[] =
 	"says what this host's KVM offers, a name: value a line; with\n"
 	".Fl -registers\n"
 	"only the registers of the kernel's own firmware services.\n"
-	".Sh OPTIONS OF RUN\n";
+	".Sh OPTIONS OF RUN\n"
+	".Bl -tag -width Ds\n";
+
+static const char man_middle[] = ".El\n"
+				 ".Sh CONTROL OF RUNNING MACHINES\n"
+				 "Each machine has a name and a socket,\n"
+				 ".Pa NAME.sock ,\n"
+				 "in\n"
+				 ".Ev VMM_RUNTIME_DIR ;\n"
+				 "else in\n"
+				 ".Pa vmm\n"
+				 "under\n"
+				 ".Ev XDG_RUNTIME_DIR ;\n"
+				 "else in\n"
+				 ".Pa /run/vmm\n"
+				 "for root and\n"
+				 ".Pa vmm-UID\n"
+				 "in the temporary folder for others.\n"
+				 "Only its user and root may connect.\n"
+				 ".Bl -tag -width Ds\n";
 
 static const char man_tail[] =
+	".El\n"
 	".Sh EXIT STATUS\n"
 	".Bl -tag -width Ds\n"
 	".It 0\nThe guest powered off.\n"
@@ -41,7 +64,7 @@ static const char man_tail[] =
 	".It 4\nThe host cannot: no /dev/kvm, no permission, a failed call.\n"
 	".It 32\nThe guest reset and\n.Fl -no-reboot\nwas given.\n"
 	".It 33\nThe virtual machine crashed.\n"
-	".It 128+n\nEnded by signal n; Ctrl-A x is 143.\n"
+	".It 128+n\nEnded by signal n; Ctrl-A x and\n.Cm stop Fl -force\nare 143.\n"
 	".El\n";
 
 int cmd_man(int argc, char **argv)
@@ -50,6 +73,8 @@ int cmd_man(int argc, char **argv)
 	(void)argv;
 	fputs(man_head, stdout);
 	opts_man(config_options, stdout);
+	fputs(man_middle, stdout);
+	control_commands_man(stdout);
 	fputs(man_tail, stdout);
 	return EXIT_OK;
 }

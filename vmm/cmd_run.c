@@ -10,12 +10,14 @@
 
 #include "vmm/commands.h"
 #include "vmm/config.h"
+#include "vmm/control.h"
+#include "vmm/control_dir.h"
 #include "vmm/core/chardev.h"
 #include "vmm/machine.h"
 #include "vmm/term.h"
 #include "vmm/vm.h"
 
-/* A machine in the foreground of a user: its signals, its terminal, its end. */
+/* A machine in the foreground of a user: its signals, its terminal, its socket, its end. */
 struct run {
 	struct config cfg;
 	struct log log;
@@ -25,8 +27,12 @@ struct run {
 	bool escaped; /* the last input byte was Ctrl-A */
 	struct loop_fd signals;
 	struct loop_timer grace;
-	int first_signal;
+	int first_signal; /* or SIGTERM, for the first request to stop */
 	int log_fd;
+	char name[24]; /* when none was given */
+	struct control_socket socket;
+	struct control *control;
+	bool reset_asked; /* by a client, whatever --no-reboot says of the guest's resets */
 };
 
 enum { ESCAPE = 1 /* Ctrl-A */ };
@@ -68,6 +74,19 @@ static void on_grace(struct loop_timer *timer)
 	vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + run->first_signal);
 }
 
+/* A guest that is paused could not answer. */
+static void press_power_key(struct run *run, const char *who, int sig)
+{
+	log_line(&run->log, LOG_INFO, "%s: pressing the guest's power key", who);
+	machine_power_key(run->machine);
+	if (vm_paused(run->vm))
+		vm_resume(run->vm);
+	if (run->first_signal)
+		return;
+	run->first_signal = sig;
+	loop_timer_set(run->vm->loop, &run->grace, loop_now_ns() + run->cfg.grace * 1000000000ULL);
+}
+
 /* The first signal asks the guest, the second does not. */
 static void on_signal(struct loop_fd *src, uint32_t events)
 {
@@ -77,16 +96,108 @@ static void on_signal(struct loop_fd *src, uint32_t events)
 	(void)events;
 	if (read(src->fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (run->first_signal) {
+	if (run->first_signal)
 		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + (int)info.ssi_signo);
-		return;
-	}
-	run->first_signal = (int)info.ssi_signo;
-	log_line(&run->log, LOG_INFO, "%s: pressing the guest's power key",
-		 strsignal(run->first_signal));
-	machine_power_key(run->machine);
-	loop_timer_set(run->vm->loop, &run->grace, loop_now_ns() + run->cfg.grace * 1000000000ULL);
+	else
+		press_power_key(run, strsignal((int)info.ssi_signo), (int)info.ssi_signo);
 }
+
+/* --- requests of clients ---------------------------------------------------------------------- */
+
+static void control_stop(void *arg, bool force)
+{
+	struct run *run = arg;
+
+	if (force)
+		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + SIGTERM);
+	else
+		press_power_key(run, "vmm stop", SIGTERM);
+}
+
+static void control_pause(void *arg)
+{
+	struct run *run = arg;
+
+	if (!vm_paused(run->vm))
+		vm_pause(run->vm);
+}
+
+static void control_resume(void *arg)
+{
+	struct run *run = arg;
+
+	if (vm_paused(run->vm))
+		vm_resume(run->vm);
+}
+
+static void control_reset(void *arg)
+{
+	struct run *run = arg;
+
+	run->reset_asked = true;
+	vm_end(run->vm, VM_END_RESET, 0);
+}
+
+static bool control_paused(void *arg)
+{
+	return vm_paused(((struct run *)arg)->vm);
+}
+
+static void control_stat(void *arg, struct json_out *out)
+{
+	struct run *run = arg;
+
+	json_uint(out, "cpus", run->vm->ncpus);
+	json_uint(out, "memory", run->cfg.mem);
+	vm_stat(run->vm, out);
+}
+
+static const struct control_ops control_ops = {
+	.stop = control_stop,
+	.pause = control_pause,
+	.resume = control_resume,
+	.reset = control_reset,
+	.paused = control_paused,
+	.stat = control_stat,
+};
+
+/* Before anything is made, so that a second machine of this name leaves no trace. A machine that
+ * nobody has named can do without, on a read-only file system for example. */
+static int take_name(struct run *run, struct fail *fail)
+{
+	struct fail why = { 0 };
+
+	if (run->cfg.name)
+		return run->cfg.dry_run ? 0 : control_take(run->cfg.name, &run->socket, fail);
+	snprintf(run->name, sizeof(run->name), "vmm-%d", (int)getpid());
+	run->cfg.name = run->name;
+	if (!run->cfg.dry_run && control_take(run->name, &run->socket, &why))
+		log_line(&run->log, LOG_INFO, "nobody can control this machine: %s", why.text);
+	return 0;
+}
+
+static int start_control(struct run *run, struct fail *fail)
+{
+	const struct control_target target = { run->cfg.name, &control_ops, run };
+	int err = 0;
+
+	if (run->socket.fd >= 0)
+		err = control_create(run->vm->loop, run->socket.fd, &target, &run->control);
+	return err ? fail_set(fail, EXIT_HOST, err, "cannot watch the machine's socket: %s",
+			      strerror(-err))
+		   : 0;
+}
+
+/* Whoever waits for the end sees it when the name is free. */
+static void end_control(struct run *run)
+{
+	control_forget(&run->socket);
+	control_destroy(run->control);
+	run->control = NULL;
+	control_release(&run->socket);
+}
+
+/* --- from start to end ------------------------------------------------------------------------ */
 
 /* From here on these signals are events; before, they end the process as usual. */
 static int take_signals(struct run *run, struct fail *fail)
@@ -154,9 +265,11 @@ static int run_machine(struct run *run, struct fail *fail)
 		case VM_END_OFF:
 			return EXIT_OK;
 		case VM_END_RESET:
-			if (run->cfg.no_reboot)
+			if (run->cfg.no_reboot && !run->reset_asked)
 				return EXIT_GUEST_RESET;
-			log_line(&run->log, LOG_INFO, "the guest resets");
+			log_line(&run->log, LOG_INFO, "%s",
+				 run->reset_asked ? "vmm reset" : "the guest resets");
+			run->reset_asked = false;
 			if (machine_reset(run->machine, fail))
 				return fail->code;
 			break;
@@ -177,11 +290,15 @@ static int start(struct run *run, struct fail *fail)
 	if (!err)
 		err = open_log(run, fail);
 	if (!err)
+		err = take_name(run, fail);
+	if (!err)
 		err = machine_create(&run->cfg, &run->log, &run->machine, fail);
 	if (err || run->cfg.dry_run)
 		return err;
 	run->vm = machine_vm(run->machine);
 	err = take_signals(run, fail);
+	if (!err)
+		err = start_control(run, fail);
 	if (!err && term_raw(&run->term, STDIN_FILENO))
 		err = fail_set(fail, EXIT_HOST, -EIO, "cannot set up the terminal: %s",
 			       strerror(errno));
@@ -202,6 +319,7 @@ static int foreground(struct run *run, struct fail *fail)
 		return EXIT_OK;
 	}
 	code = run_machine(run, fail);
+	end_control(run);
 	/* A second signal while the reader is slow gives up on the rest. */
 	chardev_flush(machine_console(run->machine), run->signals.fd);
 	return code;
@@ -210,6 +328,7 @@ static int foreground(struct run *run, struct fail *fail)
 static void cleanup(struct run *run)
 {
 	term_restore(&run->term);
+	end_control(run);
 	if (run->vm) {
 		loop_fd_del(run->vm->loop, &run->signals);
 		loop_timer_cancel(run->vm->loop, &run->grace);
@@ -232,7 +351,7 @@ static bool wants_help(int argc, char **argv)
 
 int cmd_run(int argc, char **argv)
 {
-	struct run run = { .log_fd = -1 };
+	struct run run = { .log_fd = -1, .socket.fd = -1 };
 	struct fail fail = { 0 };
 	int code, words;
 

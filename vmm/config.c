@@ -8,6 +8,7 @@
 #include "firmware/psci.h"
 #include "firmware/trace.h"
 #include "virtio/mmio.h"
+#include "vmm/control_dir.h"
 
 #define MIB (1ULL << 20)
 
@@ -131,7 +132,8 @@ const struct opt config_options[] = {
 	  "accesses where nothing is: read as zero, give an external abort, or end vmm with 33 "
 	  "(ignore)",
 	  AT(unmapped), .choices = unmapped_words },
-	{ "name", 0, OPT_STR, NULL, "NAME", "the machine's name in messages", AT(name) },
+	{ "name", 0, OPT_STR, NULL, "NAME",
+	  "the machine's name for vmm list, stop and the like (vmm-PID)", AT(name) },
 	{ "nodefaults", 0, OPT_FLAG, NULL, NULL,
 	  "add nothing that was not asked for: no rng, no kernel parameters", AT(nodefaults) },
 	{ "no-reboot", 0, OPT_FLAG, NULL, NULL, "exit with 32 when the guest resets",
@@ -157,7 +159,6 @@ void config_init(struct config *cfg)
 		.cpus = 1,
 		.loglevel = 1,
 		.grace = 10,
-		.name = "guest",
 	};
 }
 
@@ -166,6 +167,8 @@ int config_check(const struct config *cfg, struct fail *fail)
 	if (!cfg->kernel)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"no kernel is named; use --kernel FILE (vmm run --help)");
+	if (cfg->name && control_name_check(cfg->name, fail))
+		return -EINVAL;
 	if (cfg->mem % 4096)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"--mem: %llu bytes are not whole pages; use a multiple of 4 KiB",

@@ -33,7 +33,7 @@ struct config {
 	struct inject inject;
 	unsigned int unmapped; /* enum vm_unmapped */
 	unsigned int loglevel; /* as --loglevel's words are ordered */
-	const char *name;
+	const char *name; /* NULL: none was given */
 	const char *dump_dtb, *log_file;
 	bool nodefaults, no_reboot, dry_run, flat, pmu;
 	unsigned int grace; /* seconds */

@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	{ "man", "print the manual page", cmd_man },
 };
 
-enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
+enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]), NAMES_MAX = 64 };
 
 static int cmd_help(int argc, char **argv)
 {
@@ -32,6 +32,9 @@ static int cmd_help(int argc, char **argv)
 	puts("usage: vmm COMMAND [OPTIONS]\n\nThe most commonly used commands are:");
 	for (int i = 0; i < NCOMMANDS; i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].help);
+	puts("\nThose that speak to running machines:");
+	for (unsigned int i = 0; control_command_name(i); i++)
+		printf("  %-10s %s\n", control_command_name(i), control_command_help(i));
 	puts("\n`vmm COMMAND --help` lists a command's options.");
 	return EXIT_OK;
 }
@@ -46,11 +49,14 @@ static int cmd_version(int argc, char **argv)
 
 static int unknown(const char *word)
 {
-	const char *names[NCOMMANDS + 1] = { 0 };
+	const char *names[NAMES_MAX + 1] = { 0 };
 	const char *near;
+	unsigned int n = 0;
 
 	for (int i = 0; i < NCOMMANDS; i++)
-		names[i] = commands[i].name;
+		names[n++] = commands[i].name;
+	for (unsigned int i = 0; control_command_name(i) && n < NAMES_MAX; i++)
+		names[n++] = control_command_name(i);
 	near = opts_nearest(word, names);
 	fprintf(stderr, "vmm: unknown command '%s'%s%s; see vmm --help\n", word,
 		near ? "; did you mean " : "", near ? near : "");
@@ -73,5 +79,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < NCOMMANDS; i++)
 		if (!strcmp(word, commands[i].name))
 			return commands[i].run(argc - 2, argv + 2);
+	for (unsigned int i = 0; control_command_name(i); i++)
+		if (!strcmp(word, control_command_name(i)))
+			return cmd_control(word, argc - 2, argv + 2);
 	return unknown(word);
 }

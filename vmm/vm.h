@@ -12,6 +12,7 @@
 #include "vmm/core/bus.h"
 #include "vmm/core/fail.h"
 #include "vmm/core/irqchip.h"
+#include "vmm/core/json.h"
 #include "vmm/core/log.h"
 #include "vmm/core/loop.h"
 #include "vmm/core/mem.h"
@@ -90,6 +91,12 @@ void vm_power_off(struct vm *vm);
 /* Every vCPU thread parked, its last MMIO access completed. Loop thread. */
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
+/* Whether the vCPUs are asked to stand still. Loop thread. */
+bool vm_paused(const struct vm *vm);
+
+/* Adds to an object what the vCPUs have exited for since the last reset: "exits", an object of one
+ * array a kind, of one number a vCPU. Kinds that nobody had are left out. Loop thread. */
+void vm_stat(const struct vm *vm, struct json_out *out);
 
 /* Runs vCPUs and loop until the machine ends; the caller becomes the loop thread. The vCPUs are
  * paused when it returns. */

@@ -101,6 +101,7 @@ cuts 'gzip cut anywhere' gz $(seq 1 15) $(seq 16 9001 65000)
 cuts 'zboot cut anywhere' zboot $(seq 1 4 64) $(seq 64 3001 65000)
 
 # --- the rest of a machine -----------------------------------------------------------------------
+bad 'name with a slash'       2 'no name'                    -k off.bin --name a/b
 bad 'initrd missing'         2 'nosuch.*no such file'        -k off.bin -i nosuch
 bad 'initrd a folder'        2 'folder.*directory'           -k off.bin -i folder
 bad 'initrd beyond RAM'      2 'memory|--mem'                -k off.bin -i large -m 64

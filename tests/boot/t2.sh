@@ -73,6 +73,9 @@ ends() {
 	vmm_drive '*ready for the key*' 'signal TERM' -- \
 		-k Image -i initrd -m 256 -p "console=ttyAMA0 quiet t2=power" --grace 60
 	expect 'power key' 0 'key: +1 116 1' 'test: exit 0'
+	vmm_drive '*ready for the key*' 'run vmm pause box; vmm stop box' -- --name box \
+		-k Image -i initrd -m 256 -p "console=ttyAMA0 quiet t2=power" --grace 60
+	expect 'power key by vmm stop' 0 'key: +1 116 1' 'test: exit 0'
 }
 
 for group; do

@@ -1,0 +1,150 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs on the arm64 host: machines that are listed, paused, reset, stopped and killed. The guest
+# waits for input that never comes, by reading a register: its exits are counted.
+
+suite=control
+# shellcheck source=tests/lib.sh
+. ./lib.sh
+unset VMM_RUNTIME_DIR XDG_RUNTIME_DIR
+mkdir -p /run
+limit=60
+
+# exits FILE: how many register reads a `vmm stat` shows.
+exits() {
+	sed -n 's/^exits mmio_read: \[\([0-9]*\).*/\1/p' "$1"
+}
+
+# lines FILE PATTERN COUNT: whether so many whole lines match.
+lines() {
+	[ "$(grep -cxE -e "$2" "$1")" -eq "$3" ]
+}
+
+# --- one machine: the guest says `ready` at each start ---------------------------------------------
+first() {
+	vmm list >list
+	vmm stat box >stat1
+	vmm pause box && vmm pause box && vmm list >list-paused
+	vmm stat box >stat2
+	vmm stat box >stat3
+	vmm resume box && vmm resume box
+	vmm stat box >stat4
+	vmm stat --json box >stat.json
+	awk 'BEGIN { while (n++ < 1000) print "{\"command\":\"pause\"}\n{\"command\":\"resume\"}" }' |
+		vmm ctl box >storm
+	vmm ctl box '{"command":"nothing"}' >refused 2>&1
+	echo "status $?" >>refused
+	vmm run --nodefaults --name box -k off.bin </dev/null >second 2>&1
+	echo "status $?" >>second
+	vmm run --nodefaults -k off.bin </dev/null >unnamed 2>&1
+	echo "status $?" >>unnamed
+	vmm stat box >stat5
+	vmm reset box
+}
+
+second() {
+	vmm list >list-reset
+	vmm stat box >stat-reset
+	vmm pause box
+	vmm reset box
+}
+
+third() {
+	vmm list >list-third
+	echo "$(stat -c %a /run/vmm) $(stat -c %a /run/vmm/box.sock)" >modes
+	vmm stop --force box
+	echo "stop $?" >stopped
+	vmm list >>stopped
+}
+
+vmm_drive 'ready*' 'run first' 'ready*' 'run second' 'ready*' 'run third' -- \
+	--nodefaults --name box -c 2 --no-reboot -k console.bin
+expect 'stop --force' 143 ready
+check 'gone when stop returns' "$(cat stopped)" lines stopped 'stop 0' 1
+check 'nothing is listed then' "$(cat stopped)" lines stopped '.*' 1
+check 'list' "$(cat list)" lines list 'box +[0-9]+ running' 1
+check 'list, paused' "$(cat list-paused)" lines list-paused 'box +[0-9]+ paused' 1
+check 'stands still when paused' "$(diff stat2 stat3)" cmp -s stat2 stat3
+check 'paused in stat' "$(cat stat2)" lines stat2 'state: paused' 1
+check 'ran before' "$(exits stat1) then $(exits stat2)" test "$(exits stat2)" -gt "$(exits stat1)"
+check 'runs again' "$(exits stat3) then $(exits stat4)" test "$(exits stat4)" -gt "$(exits stat3)"
+check 'stat --json' "$(cat stat.json)" grep -qE '^\{"ok":true,"name":"box",.*"exits":\{.*\}\}$' \
+	stat.json
+check '1,000 pauses' "$(sort storm | uniq -c)" lines storm '\{"ok":true\}' 2000
+check 'runs after them' "$(exits stat4) then $(exits stat5)" \
+	test "$(exits stat5)" -gt "$(exits stat4)"
+check 'unknown command' "$(cat refused)" lines refused '\{"ok":false,.*unknown.*|status 2' 2
+check 'a name taken' "$(cat second)" lines second \
+	"vmm: a machine named 'box' is running already.*|status 2" 2
+check 'a name of its own' "$(cat unnamed)" lines unnamed 'status 0' 1
+check 'reset, despite --no-reboot' "$(cat list-reset)" lines list-reset 'box .* running' 1
+check 'counts anew' "$(exits stat-reset)" test "$(exits stat-reset)" -lt "$(exits stat5)"
+check 'reset when paused' "$(cat list-third)" lines list-third 'box .* running' 1
+check 'modes' "$(cat modes)" lines modes '700 600' 1
+
+# --- ends ----------------------------------------------------------------------------------------
+vmm_drive 'ready*' 'run vmm stop box; echo "stop $?" >stopped' -- \
+	--nodefaults --name box --grace 1 -k console.bin
+expect 'stop of a guest that ignores the key' 143 ready
+check 'stop has waited' "$(cat stopped)" lines stopped 'stop 0' 1
+vmm_drive 'ready*' 'run vmm pause box && kill -s TERM "$(cat pid)"' -- \
+	--nodefaults --name box --grace 1 -k console.bin
+expect 'SIGTERM when paused' 143 ready
+vmm_drive 'ready*' 'run vmm pause box && vmm stop -f box' -- --nodefaults --name box -k console.bin
+expect 'stop --force when paused' 143 ready
+
+killed() {
+	kill -9 "$(vmm list | awk '{ print $2 }')"
+}
+vmm_drive 'ready*' 'run killed' -- --nodefaults --name box -k console.bin
+check 'kill -9 leaves a socket' 'none' test -S /run/vmm/box.sock
+vmm_run --nodefaults --name box -k off.bin
+expect 'its name is free' 0
+vmm_drive 'ready*' 'run killed' -- --nodefaults --name box -k console.bin
+check 'and is not listed' "$(vmm list)" test -z "$(vmm list)"
+check 'nor left' "$(ls /run/vmm)" test -z "$(ls /run/vmm)"
+
+# --- no folder -----------------------------------------------------------------------------------
+export VMM_RUNTIME_DIR=/proc/none
+vmm_run --nodefaults -k off.bin
+expect 'no folder for sockets' 0
+check 'said to nobody' "$(cat err)" test ! -s err
+vmm_run --nodefaults --name box -k off.bin
+expect 'no folder for a named machine' 2
+unset VMM_RUNTIME_DIR
+vmm stop nobody 2>err
+status=$?
+cp err out
+expect 'stop of no machine' 2 "vmm: no machine named 'nobody' is running.*"
+
+# --- twenty at once --------------------------------------------------------------------------------
+mkfifo said
+exec 6<>said
+i=0
+while [ $i -lt 20 ]; do
+	{
+		timeout 120 vmm run --nodefaults -m 16 --name "vm$i" -k console.bin </dev/null 2>&1
+		echo $? >"status$i"
+	} | {
+		grep -m 1 ready >/dev/null
+		echo "vm$i" >said
+		cat >/dev/null
+	} &
+	i=$((i + 1))
+done
+while [ $i -gt 0 ]; do
+	read -r _ <&6
+	i=$((i - 1))
+done
+vmm list >list
+check 'twenty listed' "$(cat list)" lines list 'vm[0-9]+ +[0-9]+ running' 20
+while [ $i -lt 20 ]; do
+	vmm stop --force "vm$i"
+	i=$((i + 1))
+done
+wait
+cat status? status1? >list
+check 'twenty stopped' "$(sort list | uniq -c)" lines list 143 20
+check 'none listed' "$(vmm list)" test -z "$(vmm list)"
+
+summary

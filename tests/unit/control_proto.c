@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Requests and answers, with a machine that only counts. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/control.h"
+
+struct machine {
+	unsigned int stops, forced, pauses, resumes, resets, stats;
+	bool paused;
+};
+
+static void on_stop(void *arg, bool force)
+{
+	struct machine *m = arg;
+
+	m->stops++;
+	m->forced += force;
+}
+
+static void on_pause(void *arg)
+{
+	struct machine *m = arg;
+
+	m->pauses++;
+	m->paused = true;
+}
+
+static void on_resume(void *arg)
+{
+	struct machine *m = arg;
+
+	m->resumes++;
+	m->paused = false;
+}
+
+static void on_reset(void *arg)
+{
+	((struct machine *)arg)->resets++;
+}
+
+static bool is_paused(void *arg)
+{
+	return ((struct machine *)arg)->paused;
+}
+
+static void on_stat(void *arg, struct json_out *out)
+{
+	((struct machine *)arg)->stats++;
+	json_uint(out, "memory", 4096);
+}
+
+static const struct control_ops ops = {
+	on_stop, on_pause, on_resume, on_reset, is_paused, on_stat
+};
+static struct machine machine;
+static const struct control_target target = { "box", &ops, &machine };
+static char reply[1024];
+
+static void setup(void)
+{
+	memset(&machine, 0, sizeof(machine));
+}
+
+static const char *ask(const char *line)
+{
+	char *copy = strdup(line);
+
+	control_answer(&target, copy, strlen(line), reply, sizeof(reply));
+	free(copy);
+	return reply;
+}
+
+START_TEST(each_command)
+{
+	char want[128];
+
+	ck_assert_str_eq(ask("{\"command\":\"pause\"}"), "{\"ok\":true}");
+	snprintf(want, sizeof(want),
+		 "{\"ok\":true,\"name\":\"box\",\"pid\":%d,\"state\":\"paused\"}", (int)getpid());
+	ck_assert_str_eq(ask("{\"command\":\"status\"}"), want);
+	ck_assert_str_eq(ask(" { \"command\" : \"resume\" } "), "{\"ok\":true}");
+	snprintf(want, sizeof(want),
+		 "{\"ok\":true,\"name\":\"box\",\"pid\":%d,\"state\":\"running\",\"memory\":4096}",
+		 (int)getpid());
+	ck_assert_str_eq(ask("{\"command\":\"stat\"}"), want);
+	ck_assert_str_eq(ask("{\"command\":\"reset\"}"), "{\"ok\":true}");
+	ck_assert_str_eq(ask("{\"command\":\"stop\"}"), "{\"ok\":true}");
+	ck_assert_str_eq(ask("{\"force\":false,\"command\":\"stop\"}"), "{\"ok\":true}");
+	ck_assert_uint_eq(machine.forced, 0);
+	ck_assert_str_eq(ask("{\"command\":\"stop\",\"force\":true}"), "{\"ok\":true}");
+	ck_assert_uint_eq(machine.stops, 3);
+	ck_assert_uint_eq(machine.forced, 1);
+	ck_assert(machine.pauses == 1 && machine.resumes == 1 && machine.resets == 1 &&
+		  machine.stats == 1);
+	ck_assert_ptr_nonnull(strstr(ask("{\"command\":\"commands\"}"), "\"reset\""));
+}
+END_TEST
+
+static const struct {
+	const char *line, *why;
+} refused[] = {
+	{ "", "JSON" },
+	{ "stop", "JSON" },
+	{ "[\"stop\"]", "JSON" },
+	{ "{\"command\":\"stop\"}{", "JSON" },
+	{ "{}", "no \\\"command\\\"" },
+	{ "{\"command\":1}", "no \\\"command\\\"" },
+	{ "{\"command\":[\"stop\"]}", "no \\\"command\\\"" },
+	{ "{\"command\":\"\"}", "unknown" },
+	{ "{\"command\":\"Stop\"}", "unknown" },
+	{ "{\"command\":\"stop\",\"forse\":true}", "does not take" },
+	{ "{\"command\":\"stop\",\"force\":1}", "not true or false" },
+	{ "{\"command\":\"stop\",\"force\":\"true\"}", "not true or false" },
+	{ "{\"command\":\"pause\",\"force\":true}", "does not take" },
+};
+
+START_TEST(refused_requests)
+{
+	const char *answer = ask(refused[_i].line);
+
+	ck_assert_msg(!strncmp(answer, "{\"ok\":false,\"error\":\"", 20), "%s", answer);
+	ck_assert_msg(strstr(answer, refused[_i].why), "%s", answer);
+	ck_assert_uint_eq(machine.stops + machine.pauses, 0);
+}
+END_TEST
+
+START_TEST(nul_inside_a_line)
+{
+	char line[] = "{\"command\":\"stop\"}\0{\"command\":\"stop\"}";
+
+	control_answer(&target, line, sizeof(line) - 1, reply, sizeof(reply));
+	ck_assert_ptr_nonnull(strstr(reply, "\"ok\":false"));
+	ck_assert_uint_eq(machine.stops, 0);
+}
+END_TEST
+
+/* An answer that does not fit is replaced by one that does. */
+START_TEST(small_reply)
+{
+	char line[] = "{\"command\":\"commands\"}", small[64];
+
+	control_answer(&target, line, sizeof(line) - 1, small, sizeof(small));
+	ck_assert_str_eq(small, "{\"ok\":false,\"error\":\"the answer is too long\"}");
+}
+END_TEST
+
+/* Mutated requests: always one line of valid JSON with an "ok", and never two actions. */
+START_TEST(mutations)
+{
+	static const char *const good[] = {
+		"{\"command\":\"stop\",\"force\":true}",
+		"{\"command\":\"pause\"}",
+		"{\"command\":\"commands\",\"x\":[{\"y\":null}]}",
+	};
+	unsigned int seed = 7, refusals = 0;
+
+	for (int round = 0; round < 100000; round++) {
+		unsigned int before = machine.stops + machine.pauses;
+		struct json_object obj;
+		char line[80];
+		size_t len = strlen(strcpy(line, good[round % 3]));
+
+		for (int n = rand_r(&seed) % 3; n > 0; n--) {
+			size_t at = (size_t)rand_r(&seed) % len;
+
+			switch (rand_r(&seed) % 3) {
+			case 0:
+				line[at] = (char)rand_r(&seed);
+				break;
+			case 1:
+				memmove(line + at, line + at + 1, len - at);
+				len--;
+				break;
+			default:
+				memmove(line + at + 1, line + at, len - at + 1);
+				len++;
+			}
+		}
+		control_answer(&target, line, len, reply, sizeof(reply));
+		ck_assert_ptr_null(strchr(reply, '\n'));
+		ck_assert_int_eq(json_parse(reply, &obj), 0);
+		ck_assert_int_eq(json_get(&obj, "ok")->type, JSON_BOOL);
+		refusals += !json_get(&obj, "ok")->num;
+		ck_assert_uint_le(machine.stops + machine.pauses, before + 1);
+	}
+	ck_assert_uint_gt(refusals, 10000);
+	ck_assert_uint_gt(machine.stops, 10000);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("control_proto");
+	TCase *tc = tcase_create("protocol");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, each_command);
+	tcase_add_loop_test(tc, refused_requests, 0, sizeof(refused) / sizeof(refused[0]));
+	tcase_add_test(tc, nul_inside_a_line);
+	tcase_add_test(tc, small_reply);
+	tcase_add_test(tc, mutations);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

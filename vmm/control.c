@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const uint64_t ACCEPT_RETRY_NS = 1000000000;
+
+struct client {
+	struct control *control;
+	struct loop_fd src;
+	uint64_t used; /* when it last sent something, counted in such events */
+	bool last; /* to be closed when `out` is sent */
+	size_t in_len, out_at, out_len;
+	char in[CONTROL_LINE_MAX + 1];
+	char out[CONTROL_REPLY_MAX]; /* one answer: the next request waits until it is sent */
+};
+
+struct control {
+	struct loop *loop;
+	struct control_target target;
+	struct loop_fd listener;
+	struct loop_timer retry;
+	uint64_t uses;
+	struct client *clients[CONTROL_CLIENTS_MAX];
+	unsigned int nclients;
+};
+
+static void client_close(struct client *c)
+{
+	struct control *control = c->control;
+	unsigned int i = 0;
+
+	while (control->clients[i] != c)
+		i++;
+	control->clients[i] = control->clients[--control->nclients];
+	loop_fd_del(control->loop, &c->src);
+	close(c->src.fd);
+	free(c);
+}
+
+/* What is in `out` is a line: adds its end. */
+static void client_ready(struct client *c)
+{
+	c->out_at = 0;
+	c->out_len = strlen(c->out);
+	c->out[c->out_len++] = '\n';
+}
+
+static bool client_pending(const struct client *c)
+{
+	return c->out_at < c->out_len;
+}
+
+/* Sends what the client takes: false when it is to be closed. */
+static bool client_flush(struct client *c)
+{
+	while (client_pending(c)) {
+		ssize_t n = send(c->src.fd, c->out + c->out_at, c->out_len - c->out_at,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN)
+			return true;
+		if (n < 0 && errno != EINTR)
+			return false;
+		c->out_at += n > 0 ? (size_t)n : 0;
+	}
+	return !c->last;
+}
+
+static void client_refuse_line(struct client *c)
+{
+	struct json_out out;
+
+	json_out_init(&out, c->out, sizeof(c->out) - 1);
+	json_open(&out, NULL, '{');
+	json_bool(&out, "ok", false);
+	json_str(&out, "error", "the line is too long");
+	json_close(&out, '}');
+	c->last = true;
+	client_ready(c);
+}
+
+/* Answers the first of the lines that are there: false when none is. */
+static bool client_serve_one(struct client *c)
+{
+	char *end = memchr(c->in, '\n', c->in_len);
+	size_t len = end ? (size_t)(end - c->in) : 0;
+
+	if (!end && c->in_len < CONTROL_LINE_MAX)
+		return false;
+	if (!end) {
+		client_refuse_line(c);
+		return true;
+	}
+	*end = 0;
+	control_answer(&c->control->target, c->in, len, c->out, sizeof(c->out) - 1);
+	client_ready(c);
+	c->in_len -= len + 1;
+	memmove(c->in, end + 1, c->in_len);
+	return true;
+}
+
+/* False when the client is to be closed. */
+static bool client_serve(struct client *c)
+{
+	do {
+		if (!client_flush(c))
+			return false;
+	} while (!client_pending(c) && client_serve_one(c));
+	return true;
+}
+
+/* False at the end. */
+static bool client_receive(struct client *c)
+{
+	ssize_t n = recv(c->src.fd, c->in + c->in_len, CONTROL_LINE_MAX - c->in_len, MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	c->in_len += (size_t)n;
+	c->used = ++c->control->uses;
+	return n > 0;
+}
+
+static void on_client(struct loop_fd *src, uint32_t events)
+{
+	struct client *c = container_of(src, struct client, src);
+	bool stays = client_serve(c);
+
+	(void)events;
+	/* The end of input comes after all lines before it have been served. */
+	if (stays && !client_pending(c))
+		stays = client_receive(c) && client_serve(c);
+	if (!stays) {
+		client_close(c);
+		return;
+	}
+	events = client_pending(c) ? EPOLLOUT : EPOLLIN;
+	if (events != src->events && loop_fd_mod(c->control->loop, src, events))
+		client_close(c);
+}
+
+/* --- listening -------------------------------------------------------------------------------- */
+
+static bool peer_ok(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) &&
+	       (cred.uid == geteuid() || cred.uid == 0);
+}
+
+static void make_room(struct control *control)
+{
+	struct client *oldest = control->clients[0];
+
+	if (control->nclients < CONTROL_CLIENTS_MAX)
+		return;
+	for (unsigned int i = 1; i < control->nclients; i++)
+		if (control->clients[i]->used < oldest->used)
+			oldest = control->clients[i];
+	client_close(oldest);
+}
+
+static void greet(struct client *c)
+{
+	struct json_out out;
+
+	json_out_init(&out, c->out, sizeof(c->out) - 1);
+	json_open(&out, NULL, '{');
+	json_uint(&out, "vmm", CONTROL_VERSION);
+	json_str(&out, "name", c->control->target.name);
+	json_uint(&out, "pid", (uint64_t)getpid());
+	json_close(&out, '}');
+	client_ready(c);
+}
+
+static void client_add(struct control *control, int fd)
+{
+	/* Not zeroed: most of it is a buffer that few answers fill. */
+	struct client *c = malloc(sizeof(*c));
+
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->control = control;
+	c->src = (struct loop_fd){ .fd = fd, .events = EPOLLIN, .fn = on_client };
+	c->used = ++control->uses;
+	c->last = false;
+	c->in_len = 0;
+	if (loop_fd_add(control->loop, &c->src)) {
+		close(fd);
+		free(c);
+		return;
+	}
+	make_room(control);
+	control->clients[control->nclients++] = c;
+	greet(c);
+	on_client(&c->src, 0);
+}
+
+static void on_connect(struct loop_fd *src, uint32_t events)
+{
+	struct control *control = container_of(src, struct control, listener);
+	int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd >= 0 && peer_ok(fd)) {
+		client_add(control, fd);
+	} else if (fd >= 0) {
+		close(fd);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+		/* It stays ready: looking at once again would do nothing else. */
+		loop_fd_mod(control->loop, src, 0);
+		loop_timer_set(control->loop, &control->retry, loop_now_ns() + ACCEPT_RETRY_NS);
+	}
+}
+
+static void on_retry(struct loop_timer *timer)
+{
+	struct control *control = container_of(timer, struct control, retry);
+
+	loop_fd_mod(control->loop, &control->listener, EPOLLIN);
+}
+
+int control_create(struct loop *loop, int listen_fd, const struct control_target *target,
+		   struct control **out)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int err;
+
+	if (!control)
+		return -ENOMEM;
+	control->loop = loop;
+	control->target = *target;
+	control->listener = (struct loop_fd){
+		.fd = listen_fd,
+		.events = EPOLLIN,
+		.fn = on_connect,
+	};
+	control->retry.fn = on_retry;
+	err = loop_fd_add(loop, &control->listener);
+	if (err) {
+		free(control);
+		return err;
+	}
+	*out = control;
+	return 0;
+}
+
+void control_destroy(struct control *control)
+{
+	if (!control)
+		return;
+	while (control->nclients)
+		client_close(control->clients[0]);
+	loop_timer_cancel(control->loop, &control->retry);
+	loop_fd_del(control->loop, &control->listener);
+	free(control);
+}

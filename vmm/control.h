@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_CONTROL_H
+#define VMM_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vmm/core/json.h"
+#include "vmm/core/loop.h"
+
+/*
+ * The other end of a machine's socket: vmm/control.md is the protocol. Clients are served on the
+ * loop thread, a line at a time. None can do harm by being slow, silent, loud or gone: no more of
+ * its requests are read while it leaves an answer, and when too many are connected the one that
+ * has been quiet for longest has to go.
+ */
+
+enum {
+	CONTROL_VERSION = 1,
+	CONTROL_LINE_MAX = 4096, /* bytes of a request, with its newline */
+	CONTROL_REPLY_MAX = 128 << 10, /* bytes of an answer */
+	CONTROL_CLIENTS_MAX = 16,
+};
+
+/* What a machine can be asked for. All on the loop thread, no lock held. */
+struct control_ops {
+	void (*stop)(void *arg, bool force); /* power key; or the end */
+	void (*pause)(void *arg);
+	void (*resume)(void *arg);
+	void (*reset)(void *arg);
+	bool (*paused)(void *arg);
+	void (*stat)(void *arg, struct json_out *out); /* adds members */
+};
+
+struct control_target {
+	const char *name;
+	const struct control_ops *ops;
+	void *arg;
+};
+
+/* Answers one request, `line` of `len` bytes and a NUL behind them, which is changed: a NUL-terminated
+ * line without newline in reply[0..cap). */
+void control_answer(const struct control_target *target, char *line, size_t len, char *reply,
+		    size_t cap);
+
+struct control;
+
+/* Serves `listen_fd` (non-blocking) and `target`, both borrowed. 0 or -errno. */
+int control_create(struct loop *loop, int listen_fd, const struct control_target *target,
+		   struct control **out);
+/* Disconnects all clients. Not from a callback; NULL is fine. */
+void control_destroy(struct control *control);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_CONTROL_CLIENT_H
+#define VMM_CONTROL_CLIENT_H
+
+#include "vmm/core/fail.h"
+
+/* A client's side of a machine's socket, as the commands use it: one request, then its answer. */
+struct control_conn;
+
+/* Connects and reads the greeting; every wait of the connection ends after `timeout_ms` (-ETIMEDOUT).
+ * 0 or -errno with a sentence; -ENOENT: no such machine. */
+int control_open(const char *name, int timeout_ms, struct control_conn **out, struct fail *fail);
+void control_close(struct control_conn *conn); /* NULL is fine */
+
+/* Sends a line (without its newline), and gives the answer's, which is the connection's until the
+ * next call and may be changed. 0 or -errno with a sentence; -EPIPE: the machine has ended. */
+int control_ask(struct control_conn *conn, const char *line, char **reply, struct fail *fail);
+
+/* Waits, for as long as it takes, until the machine closes the connection. */
+void control_wait_end(struct control_conn *conn);
+
+#endif
