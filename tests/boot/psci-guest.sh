@@ -83,6 +83,8 @@ talk() {
 	done </dev/console
 }
 
+# The kernel's messages would stand in the middle of our lines.
+dmesg -n 1
 for name in $(param test | tr , ' '); do
 	$name
 done
