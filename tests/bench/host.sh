@@ -49,12 +49,12 @@ qemu() {
 # --- counts --------------------------------------------------------------------------------------
 # The meter of a run whose cost does not matter.
 plain() {
-	timeout 60 "$@" </dev/null >out 2>err
+	timeout 20 "$@" </dev/null >out 2>err
 	echo "0 $?" >counted
 }
 
 counted() {
-	timeout 60 ./count -o out "$@" 2>err >counted
+	timeout 20 ./count -o out "$@" 2>err >counted
 }
 
 # count WHO OPTION...: one run; its instructions in $cost. A run that fails ends the part.
