@@ -90,7 +90,7 @@ static void handle_hypercall(struct vcpu *vcpu)
 	check(vcpu, "firmware call: register error",
 	      hypercall_serve(&vcpu->kvm, vcpu->vm->fw, &call));
 	if (call.wake >= 0)
-		vm_wake(vcpu->vm);
+		vm_wake(vcpu->vm, (unsigned int)call.wake);
 	switch (call.action) {
 	case SMCCC_CONTINUE:
 		break;

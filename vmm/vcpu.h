@@ -27,6 +27,8 @@ struct vcpu {
 	struct kvm_vcpu kvm;
 	struct vm *vm;
 	pthread_t thread;
+	/* With vm->run_lock. One each, or a CPU_ON would wake every CPU that is off. */
+	pthread_cond_t wake;
 	bool started;
 	bool ended; /* its thread's own: runs no further */
 	/* Off, by our own PSCI: its thread waits for CPU_ON, then starts where that says. */

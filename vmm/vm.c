@@ -44,7 +44,7 @@ int vm_create(struct log *log, struct vm **out, struct fail *fail)
 	vm->kvm.vm_fd = -1;
 	vm->request = VM_PAUSE;
 	pthread_mutex_init(&vm->run_lock, NULL);
-	pthread_cond_init(&vm->run_cond, NULL);
+	pthread_cond_init(&vm->all_parked, NULL);
 	bus_init(&vm->bus);
 	vm->bus.doorbell_hook = doorbell_hook;
 	vm->bus.doorbell_arg = vm;
@@ -92,7 +92,7 @@ void vm_destroy(struct vm *vm)
 		munmap(vm->mem.ram[i].host, vm->mem.ram[i].size);
 	guest_mem_destroy(&vm->mem);
 	kvm_close(&vm->kvm);
-	pthread_cond_destroy(&vm->run_cond);
+	pthread_cond_destroy(&vm->all_parked);
 	pthread_mutex_destroy(&vm->run_lock);
 	free(vm->vcpus);
 	free(vm);
@@ -199,7 +199,9 @@ static int make_vcpus(struct vm *vm, struct fail *fail)
 		struct vcpu *vcpu = &vm->vcpus[i];
 		int err;
 
-		*vcpu = (struct vcpu){ .vm = vm, .off = vm->fw && i };
+		*vcpu = (struct vcpu){ .vm = vm,
+				       .wake = PTHREAD_COND_INITIALIZER,
+				       .off = vm->fw && i };
 		err = kvm_vcpu_open(&vm->kvm, i, &vcpu->kvm);
 		if (err)
 			return fail_set(fail, EXIT_HOST, err, "KVM cannot create vCPU %u: %s", i,
@@ -268,6 +270,14 @@ int vm_power_on(struct vm *vm, uint64_t pc, uint64_t x0, struct fail *fail)
 	return err;
 }
 
+/* Every parked vCPU looks again what is wanted of it. Under run_lock. */
+static void wake_all(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->ncpus; i++)
+		if (vm->vcpus[i].started)
+			pthread_cond_signal(&vm->vcpus[i].wake);
+}
+
 static void set_request(struct vm *vm, enum vm_request request)
 {
 	pthread_mutex_lock(&vm->run_lock);
@@ -275,7 +285,9 @@ static void set_request(struct vm *vm, enum vm_request request)
 	for (unsigned int i = 0; request != VM_RUN && i < vm->ncpus; i++)
 		if (vm->vcpus[i].started)
 			vcpu_kick(&vm->vcpus[i]);
-	pthread_cond_broadcast(&vm->run_cond);
+	wake_all(vm);
+	/* One that holds the others waits for them no more. */
+	pthread_cond_broadcast(&vm->all_parked);
 	pthread_mutex_unlock(&vm->run_lock);
 }
 
@@ -311,7 +323,7 @@ void vm_pause(struct vm *vm)
 	set_request(vm, VM_PAUSE);
 	pthread_mutex_lock(&vm->run_lock);
 	while (vm->parked < started_threads(vm))
-		pthread_cond_wait(&vm->run_cond, &vm->run_lock);
+		pthread_cond_wait(&vm->all_parked, &vm->run_lock);
 	pthread_mutex_unlock(&vm->run_lock);
 }
 
@@ -349,10 +361,10 @@ void vm_stat(const struct vm *vm, struct json_out *out)
 	json_close(out, '}');
 }
 
-void vm_wake(struct vm *vm)
+void vm_wake(struct vm *vm, unsigned int cpu)
 {
 	pthread_mutex_lock(&vm->run_lock);
-	pthread_cond_broadcast(&vm->run_cond);
+	pthread_cond_signal(&vm->vcpus[cpu].wake);
 	pthread_mutex_unlock(&vm->run_lock);
 }
 
@@ -368,7 +380,7 @@ bool vm_hold_others(struct vm *vm, const struct vcpu *self)
 		if (&vm->vcpus[i] != self && vm->vcpus[i].started)
 			vcpu_kick(&vm->vcpus[i]);
 	while (held && vm->parked < started_threads(vm) - 1) {
-		pthread_cond_wait(&vm->run_cond, &vm->run_lock);
+		pthread_cond_wait(&vm->all_parked, &vm->run_lock);
 		held = vm->request != VM_STOP;
 	}
 	if (!held && vm->holder == self)
@@ -381,7 +393,7 @@ void vm_release_others(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->run_lock);
 	vm->holder = NULL;
-	pthread_cond_broadcast(&vm->run_cond);
+	wake_all(vm);
 	pthread_mutex_unlock(&vm->run_lock);
 }
 
@@ -405,9 +417,9 @@ bool vm_park(struct vm *vm, struct vcpu *vcpu)
 
 	pthread_mutex_lock(&vm->run_lock);
 	vm->parked++;
-	pthread_cond_broadcast(&vm->run_cond);
+	pthread_cond_broadcast(&vm->all_parked);
 	while (must_wait(vm, vcpu))
-		pthread_cond_wait(&vm->run_cond, &vm->run_lock);
+		pthread_cond_wait(&vcpu->wake, &vm->run_lock);
 	go = vm->request != VM_STOP;
 	vm->parked--;
 	/* Under the lock: a kick after this one is for a later request. */

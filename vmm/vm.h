@@ -58,7 +58,7 @@ struct vm {
 	const struct smccc *fw; /* borrowed; NULL: the kernel serves PSCI by itself */
 
 	pthread_mutex_t run_lock;
-	pthread_cond_t run_cond;
+	pthread_cond_t all_parked; /* `parked` has grown; vCPUs wait for their own `wake` */
 	enum vm_request request; /* under run_lock */
 	unsigned int parked; /* vCPU threads that wait, under run_lock */
 	const struct vcpu *holder; /* the others stay parked for it, under run_lock; or NULL */
@@ -104,8 +104,8 @@ enum vm_end vm_run(struct vm *vm);
 /* Ends vm_run(): the first cause counts. Any thread. `code` matters for VM_END_QUIT. */
 void vm_end(struct vm *vm, enum vm_end why, int code);
 
-/* Makes parked vCPUs look again whether PSCI has switched them on. */
-void vm_wake(struct vm *vm);
+/* Makes a parked vCPU look again whether PSCI has switched it on. */
+void vm_wake(struct vm *vm, unsigned int cpu);
 
 /*
  * For a vCPU's thread: every other vCPU is parked when it returns, and stays so until
