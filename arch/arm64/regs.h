@@ -2,6 +2,7 @@
 #ifndef ARCH_ARM64_REGS_H
 #define ARCH_ARM64_REGS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmm/core/fail.h"
@@ -28,6 +29,10 @@ int regs_firmware_read(const struct kvm_vcpu *vcpu, struct reg_value regs[REGS_F
  * that this host does not take. */
 int regs_firmware_write(const struct kvm_vcpu *vcpu, const struct reg_value *regs, unsigned int n,
 			struct fail *fail);
+
+/* A register's name for people: as the architecture calls it ("MIDR_EL1", "x0"), "S3_0_C0_C4_7" for
+ * a system register that is not known, or its id. */
+void regs_name(uint64_t id, char *name, size_t size);
 
 /* "psci_version", "smccc_workaround_1" ...; NULL for an id that is no known firmware register. */
 const char *regs_firmware_name(uint64_t id);

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "arch/arm64/regs.h"
+
+#include <linux/kvm.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SYS(op0, op1, crn, crm, op2) ARM64_SYS_REG(op0, op1, crn, crm, op2)
+#define CORE(field) (KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(field))
+
+/* Arm ARM (DDI 0487), D24: the system registers that a guest's state is made of. */
+static const struct {
+	uint64_t id;
+	const char *name;
+} sys_names[] = {
+	{ SYS(2, 0, 0, 2, 0), "MDCCINT_EL1" },
+	{ SYS(2, 0, 0, 2, 2), "MDSCR_EL1" },
+	{ SYS(2, 0, 1, 1, 4), "OSLSR_EL1" },
+	{ SYS(3, 0, 0, 0, 0), "MIDR_EL1" },
+	{ SYS(3, 0, 0, 0, 5), "MPIDR_EL1" },
+	{ SYS(3, 0, 0, 0, 6), "REVIDR_EL1" },
+	{ SYS(3, 0, 0, 4, 0), "ID_AA64PFR0_EL1" },
+	{ SYS(3, 0, 0, 4, 1), "ID_AA64PFR1_EL1" },
+	{ SYS(3, 0, 0, 4, 2), "ID_AA64PFR2_EL1" },
+	{ SYS(3, 0, 0, 4, 4), "ID_AA64ZFR0_EL1" },
+	{ SYS(3, 0, 0, 4, 5), "ID_AA64SMFR0_EL1" },
+	{ SYS(3, 0, 0, 4, 7), "ID_AA64FPFR0_EL1" },
+	{ SYS(3, 0, 0, 5, 0), "ID_AA64DFR0_EL1" },
+	{ SYS(3, 0, 0, 5, 1), "ID_AA64DFR1_EL1" },
+	{ SYS(3, 0, 0, 5, 4), "ID_AA64AFR0_EL1" },
+	{ SYS(3, 0, 0, 5, 5), "ID_AA64AFR1_EL1" },
+	{ SYS(3, 0, 0, 6, 0), "ID_AA64ISAR0_EL1" },
+	{ SYS(3, 0, 0, 6, 1), "ID_AA64ISAR1_EL1" },
+	{ SYS(3, 0, 0, 6, 2), "ID_AA64ISAR2_EL1" },
+	{ SYS(3, 0, 0, 6, 3), "ID_AA64ISAR3_EL1" },
+	{ SYS(3, 0, 0, 7, 0), "ID_AA64MMFR0_EL1" },
+	{ SYS(3, 0, 0, 7, 1), "ID_AA64MMFR1_EL1" },
+	{ SYS(3, 0, 0, 7, 2), "ID_AA64MMFR2_EL1" },
+	{ SYS(3, 0, 0, 7, 3), "ID_AA64MMFR3_EL1" },
+	{ SYS(3, 0, 0, 7, 4), "ID_AA64MMFR4_EL1" },
+	{ SYS(3, 0, 1, 0, 0), "SCTLR_EL1" },
+	{ SYS(3, 0, 1, 0, 1), "ACTLR_EL1" },
+	{ SYS(3, 0, 1, 0, 2), "CPACR_EL1" },
+	{ SYS(3, 0, 1, 0, 3), "SCTLR2_EL1" },
+	{ SYS(3, 0, 1, 0, 5), "RGSR_EL1" },
+	{ SYS(3, 0, 1, 0, 6), "GCR_EL1" },
+	{ SYS(3, 0, 1, 2, 0), "ZCR_EL1" },
+	{ SYS(3, 0, 2, 0, 0), "TTBR0_EL1" },
+	{ SYS(3, 0, 2, 0, 1), "TTBR1_EL1" },
+	{ SYS(3, 0, 2, 0, 2), "TCR_EL1" },
+	{ SYS(3, 0, 2, 0, 3), "TCR2_EL1" },
+	{ SYS(3, 0, 2, 1, 0), "APIAKEYLO_EL1" },
+	{ SYS(3, 0, 2, 1, 1), "APIAKEYHI_EL1" },
+	{ SYS(3, 0, 2, 1, 2), "APIBKEYLO_EL1" },
+	{ SYS(3, 0, 2, 1, 3), "APIBKEYHI_EL1" },
+	{ SYS(3, 0, 2, 2, 0), "APDAKEYLO_EL1" },
+	{ SYS(3, 0, 2, 2, 1), "APDAKEYHI_EL1" },
+	{ SYS(3, 0, 2, 2, 2), "APDBKEYLO_EL1" },
+	{ SYS(3, 0, 2, 2, 3), "APDBKEYHI_EL1" },
+	{ SYS(3, 0, 2, 3, 0), "APGAKEYLO_EL1" },
+	{ SYS(3, 0, 2, 3, 1), "APGAKEYHI_EL1" },
+	{ SYS(3, 0, 5, 1, 0), "AFSR0_EL1" },
+	{ SYS(3, 0, 5, 1, 1), "AFSR1_EL1" },
+	{ SYS(3, 0, 5, 2, 0), "ESR_EL1" },
+	{ SYS(3, 0, 5, 6, 0), "TFSR_EL1" },
+	{ SYS(3, 0, 6, 0, 0), "FAR_EL1" },
+	{ SYS(3, 0, 7, 4, 0), "PAR_EL1" },
+	{ SYS(3, 0, 9, 14, 1), "PMINTENSET_EL1" },
+	{ SYS(3, 0, 9, 14, 2), "PMINTENCLR_EL1" },
+	{ SYS(3, 0, 10, 2, 0), "MAIR_EL1" },
+	{ SYS(3, 0, 10, 2, 2), "PIRE0_EL1" },
+	{ SYS(3, 0, 10, 2, 3), "PIR_EL1" },
+	{ SYS(3, 0, 10, 2, 4), "POR_EL1" },
+	{ SYS(3, 0, 10, 3, 0), "AMAIR_EL1" },
+	{ SYS(3, 0, 12, 0, 0), "VBAR_EL1" },
+	{ SYS(3, 0, 12, 1, 1), "DISR_EL1" },
+	{ SYS(3, 0, 13, 0, 1), "CONTEXTIDR_EL1" },
+	{ SYS(3, 0, 13, 0, 4), "TPIDR_EL1" },
+	{ SYS(3, 0, 14, 1, 0), "CNTKCTL_EL1" },
+	{ SYS(3, 1, 0, 0, 1), "CLIDR_EL1" },
+	{ SYS(3, 1, 0, 0, 7), "AIDR_EL1" },
+	{ SYS(3, 2, 0, 0, 0), "CSSELR_EL1" },
+	{ SYS(3, 3, 0, 0, 1), "CTR_EL0" },
+	{ SYS(3, 3, 9, 12, 0), "PMCR_EL0" },
+	{ SYS(3, 3, 9, 12, 1), "PMCNTENSET_EL0" },
+	{ SYS(3, 3, 9, 12, 3), "PMOVSCLR_EL0" },
+	{ SYS(3, 3, 9, 12, 5), "PMSELR_EL0" },
+	{ SYS(3, 3, 9, 13, 0), "PMCCNTR_EL0" },
+	{ SYS(3, 3, 9, 14, 0), "PMUSERENR_EL0" },
+	{ SYS(3, 3, 9, 14, 3), "PMOVSSET_EL0" },
+	{ SYS(3, 3, 10, 2, 4), "POR_EL0" },
+	{ SYS(3, 3, 13, 0, 2), "TPIDR_EL0" },
+	{ SYS(3, 3, 13, 0, 3), "TPIDRRO_EL0" },
+	{ SYS(3, 3, 14, 15, 7), "PMCCFILTR_EL0" },
+	{ SYS(3, 4, 3, 0, 0), "DACR32_EL2" },
+	{ SYS(3, 4, 5, 0, 1), "IFSR32_EL2" },
+	{ SYS(3, 4, 5, 3, 0), "FPEXC32_EL2" },
+	/* Not what their encodings say: api.rst, "ARM registers". */
+	{ KVM_REG_ARM_TIMER_CTL, "CNTV_CTL_EL0" },
+	{ KVM_REG_ARM_TIMER_CVAL, "CNTV_CVAL_EL0" },
+	{ KVM_REG_ARM_TIMER_CNT, "CNTVCT_EL0" },
+	{ KVM_REG_ARM_PTIMER_CTL, "CNTP_CTL_EL0" },
+	{ KVM_REG_ARM_PTIMER_CVAL, "CNTP_CVAL_EL0" },
+	{ KVM_REG_ARM_PTIMER_CNT, "CNTPCT_EL0" },
+};
+
+/* Single ones and rows of equal ones, by their offset in struct kvm_regs, in 32-bit words. */
+static const struct {
+	uint64_t id;
+	unsigned int n, words;
+	const char *name;
+} core_names[] = {
+	{ CORE(regs.regs[0]), 31, 2, "x" },   { CORE(regs.sp), 1, 2, "sp_el0" },
+	{ CORE(regs.pc), 1, 2, "pc" },	      { CORE(regs.pstate), 1, 2, "pstate" },
+	{ CORE(sp_el1), 1, 2, "sp_el1" },     { CORE(elr_el1), 1, 2, "elr_el1" },
+	{ CORE(spsr[0]), 5, 2, "spsr" },      { CORE(fp_regs.vregs[0]), 32, 4, "v" },
+	{ CORE(fp_regs.fpsr), 1, 1, "fpsr" }, { CORE(fp_regs.fpcr), 1, 1, "fpcr" },
+};
+
+static void core_name(uint32_t id, char *name, size_t size)
+{
+	for (size_t i = 0; i < sizeof(core_names) / sizeof(core_names[0]); i++) {
+		uint32_t at = (id - (uint32_t)core_names[i].id) / core_names[i].words;
+
+		if (id < core_names[i].id || at >= core_names[i].n)
+			continue;
+		if (core_names[i].n == 1)
+			snprintf(name, size, "%s", core_names[i].name);
+		else
+			snprintf(name, size, "%s%u", core_names[i].name, at);
+		return;
+	}
+	snprintf(name, size, "core_0x%x", id);
+}
+
+static void sys_name(uint64_t id, char *name, size_t size)
+{
+	uint32_t bits = (uint32_t)id & 0xffff;
+
+	for (size_t i = 0; i < sizeof(sys_names) / sizeof(sys_names[0]); i++) {
+		if (sys_names[i].id != id)
+			continue;
+		snprintf(name, size, "%s", sys_names[i].name);
+		return;
+	}
+	snprintf(name, size, "S%u_%u_C%u_C%u_%u", bits >> 14, bits >> 11 & 7, bits >> 7 & 15,
+		 bits >> 3 & 15, bits & 7);
+}
+
+static void sve_name(uint32_t bits, char *name, size_t size)
+{
+	if (bits == 0xffff)
+		snprintf(name, size, "sve_vls");
+	else if (bits < KVM_REG_ARM64_SVE_PREG_BASE)
+		snprintf(name, size, "z%u", bits >> 5);
+	else if (bits < KVM_REG_ARM64_SVE_FFR_BASE)
+		snprintf(name, size, "p%u", bits >> 5 & 15);
+	else
+		snprintf(name, size, "ffr");
+}
+
+void regs_name(uint64_t id, char *name, size_t size)
+{
+	const char *firmware = regs_firmware_name(id);
+
+	if (firmware) {
+		snprintf(name, size, "%s", firmware);
+		return;
+	}
+	switch (id & KVM_REG_ARM_COPROC_MASK) {
+	case KVM_REG_ARM_CORE:
+		core_name((uint32_t)id, name, size);
+		break;
+	case KVM_REG_ARM64_SYSREG:
+		sys_name(id, name, size);
+		break;
+	case KVM_REG_ARM_DEMUX:
+		snprintf(name, size, "CCSIDR_EL1[%u]", (unsigned int)(id & 0xff));
+		break;
+	case KVM_REG_ARM64_SVE:
+		sve_name((uint32_t)id & 0xffff, name, size);
+		break;
+	default:
+		snprintf(name, size, "0x%llx", (unsigned long long)id);
+	}
+}

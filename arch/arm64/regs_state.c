@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "arch/arm64/regs_state.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/arm64/regs.h"
+
+enum { SIZE_MAX_REG = 256 }; /* bytes of the longest: an SVE register of 2048 bits */
+enum { TIMER_CTL_ISTATUS = 4 };
+
+static uint32_t reg_size(uint64_t id)
+{
+	return 1u << ((id & KVM_REG_SIZE_MASK) >> KVM_REG_SIZE_SHIFT);
+}
+
+static bool is_counter(uint64_t id)
+{
+	return id == KVM_REG_ARM_TIMER_CNT || id == KVM_REG_ARM_PTIMER_CNT;
+}
+
+static bool is_firmware(uint64_t id)
+{
+	uint64_t group = id & KVM_REG_ARM_COPROC_MASK;
+
+	return group == KVM_REG_ARM_FW || group == KVM_REG_ARM_FW_FEAT_BMAP;
+}
+
+/* ID registers: op0 3, op1 0, CRn 0. They say what the others may hold. */
+static bool is_id(uint64_t id)
+{
+	uint32_t bits = (uint32_t)id & 0xffff;
+
+	return (id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM64_SYSREG && bits >> 14 == 3 &&
+	       (bits >> 7 & 0x7f) == 0;
+}
+
+/* In which order registers are written; within a rank by id. */
+static int rank(uint64_t id)
+{
+	return is_firmware(id) ? (id == KVM_REG_ARM_PSCI_VERSION ? 0 : 1) : is_id(id) ? 2 : 3;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	int order = rank(x) - rank(y);
+
+	return order ? order : (x > y) - (x < y);
+}
+
+static void refuse(struct findings *refused, const struct kvm_vcpu *vcpu, uint64_t id,
+		   const uint8_t *want, const uint8_t *have, int err)
+{
+	uint64_t wants = 0, has = 0;
+	uint32_t size = reg_size(id) < 8 ? reg_size(id) : 8;
+	char name[32];
+
+	regs_name(id, name, sizeof(name));
+	memcpy(&wants, want, size);
+	if (have)
+		memcpy(&has, have, size);
+	if (have)
+		findings_add(refused, "vCPU %u: %s is 0x%llx in the snapshot, 0x%llx on this host",
+			     vcpu->id, name, (unsigned long long)wants, (unsigned long long)has);
+	else
+		findings_add(refused, "vCPU %u: %s is 0x%llx in the snapshot, this host: %s",
+			     vcpu->id, name, (unsigned long long)wants,
+			     err == -ENOENT ? "has no such register" : strerror(-err));
+}
+
+/* --- saving ----------------------------------------------------------------------------------- */
+
+/* What follows from the counter, which is not this register's, is not saved: two saves of a machine
+ * that stands still are equal. */
+static void normalise(uint64_t id, uint8_t *value)
+{
+	if (id == KVM_REG_ARM_TIMER_CTL || id == KVM_REG_ARM_PTIMER_CTL)
+		value[0] &= (uint8_t)~TIMER_CTL_ISTATUS;
+}
+
+/* Appends id and value; -ENOSPC. */
+static int save_one(const struct kvm_vcpu *vcpu, uint64_t id, uint8_t *record, uint32_t *len)
+{
+	uint32_t size = reg_size(id);
+	uint8_t *value = record + *len + sizeof(id);
+	int err;
+
+	if (*len + sizeof(id) + size > REGS_STATE_MAX)
+		return -ENOSPC;
+	err = kvm_reg_get(vcpu, id, value);
+	/* Listed but hidden, as some registers of absent features are. */
+	if (err == -ENOENT)
+		return 0;
+	memcpy(record + *len, &id, sizeof(id));
+	normalise(id, value);
+	*len += sizeof(id) + size;
+	return err;
+}
+
+static int save_all(const struct kvm_vcpu *vcpu, uint8_t *record, uint32_t *len)
+{
+	struct kvm_reg_list *list;
+	int err = kvm_reg_list(vcpu, &list);
+
+	if (err)
+		return err;
+	qsort(list->reg, list->n, sizeof(list->reg[0]), by_rank);
+	for (uint64_t i = 0; !err && i < list->n; i++)
+		if (!is_counter(list->reg[i]))
+			err = save_one(vcpu, list->reg[i], record, len);
+	free(list);
+	return err;
+}
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+int regs_each(const uint8_t *record, uint32_t len,
+	      void (*fn)(void *arg, uint64_t id, const uint8_t *value, uint32_t size), void *arg)
+{
+	uint32_t at = 0, size;
+	uint64_t id;
+
+	while (at < len) {
+		if (len - at < sizeof(id))
+			return -EPROTO;
+		memcpy(&id, record + at, sizeof(id));
+		at += sizeof(id);
+		size = reg_size(id);
+		if (size > SIZE_MAX_REG || size > len - at)
+			return -EPROTO;
+		fn(arg, id, record + at, size);
+		at += size;
+	}
+	return 0;
+}
+
+struct loading {
+	const struct kvm_vcpu *vcpu;
+	struct findings *refused;
+};
+
+static bool all_zero(const uint8_t *value, uint32_t size)
+{
+	for (uint32_t i = 0; i < size; i++)
+		if (value[i])
+			return false;
+	return true;
+}
+
+static void load_one(void *arg, uint64_t id, const uint8_t *value, uint32_t size)
+{
+	struct loading *l = arg;
+	uint8_t now[SIZE_MAX_REG];
+	int err;
+
+	/* Fixed by KVM_ARM_VCPU_FINALIZE, so only compared; and never a counter, whoever sent it. */
+	err = is_counter(id)		     ? 0
+	      : id == KVM_REG_ARM64_SVE_VLS ? -EPERM
+					     : kvm_reg_set(l->vcpu, id, value);
+	if (!err)
+		return;
+	if (kvm_reg_get(l->vcpu, id, now)) {
+		if (err != -ENOENT || !all_zero(value, size))
+			refuse(l->refused, l->vcpu, id, value, NULL, err);
+		return;
+	}
+	normalise(id, now);
+	if (memcmp(now, value, size))
+		refuse(l->refused, l->vcpu, id, value, now, err);
+}
+
+void regs_state(const struct kvm_vcpu *vcpu, struct state *s, struct findings *refused)
+{
+	struct loading loading = { vcpu, refused };
+	uint8_t *record = malloc(REGS_STATE_MAX);
+	uint32_t len = 0;
+	int err = record ? 0 : -ENOMEM;
+
+	if (!err && !s->loading)
+		err = save_all(vcpu, record, &len);
+	if (!err)
+		state_blob(s, "regs", record, &len, REGS_STATE_MAX);
+	if (!err && s->loading && !s->err)
+		err = regs_each(record, len, load_one, &loading);
+	if (err && !s->err)
+		s->err = err;
+	free(record);
+}
+
+struct vls_search {
+	uint64_t *vls;
+	bool found;
+};
+
+static void find_vls(void *arg, uint64_t id, const uint8_t *value, uint32_t size)
+{
+	struct vls_search *search = arg;
+
+	if (id != KVM_REG_ARM64_SVE_VLS || size != KVM_ARM64_SVE_VLS_WORDS * sizeof(uint64_t))
+		return;
+	memcpy(search->vls, value, size);
+	search->found = true;
+}
+
+int regs_find_vls(const uint8_t *record, uint32_t len, uint64_t vls[KVM_ARM64_SVE_VLS_WORDS])
+{
+	struct vls_search search = { .vls = vls };
+	int err = regs_each(record, len, find_vls, &search);
+
+	return err ? err : search.found ? 0 : -ENOENT;
+}
+
+/* --- counters --------------------------------------------------------------------------------- */
+
+int regs_clock_read(const struct kvm_vcpu *vcpu, struct clock *clock)
+{
+	int err = kvm_reg_get(vcpu, KVM_REG_ARM_TIMER_CNT, &clock->virt);
+
+	clock->has_phys = !err && !kvm_reg_get(vcpu, KVM_REG_ARM_PTIMER_CNT, &clock->phys);
+	return err;
+}
+
+int regs_clock_write(const struct kvm_vcpu *vcpu, const struct clock *clock)
+{
+	uint64_t now;
+	int err = kvm_reg_set(vcpu, KVM_REG_ARM_TIMER_CNT, &clock->virt);
+
+	/* A host that cannot shift the physical counter shows its own. */
+	if (!err && clock->has_phys && !kvm_reg_get(vcpu, KVM_REG_ARM_PTIMER_CNT, &now))
+		err = kvm_reg_set(vcpu, KVM_REG_ARM_PTIMER_CNT, &clock->phys);
+	return err;
+}
+
+uint32_t regs_clock_hz(void)
+{
+	uint64_t hz;
+
+	__asm__("mrs %0, cntfrq_el0" : "=r"(hz));
+	return (uint32_t)hz;
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "arch/arm64/vgic_state.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/arm64/cpu.h"
+#include "vmm/kvm.h"
+
+/*
+ * One row a register or row of registers, in the order in which they are loaded: the identity first,
+ * then what the meaning of others depends on, enables before pending and active.
+ */
+struct row {
+	const char *name;
+	uint32_t group, offset;
+	/* Bits an interrupt: the shared interrupts' words, behind the first 32, which are banked;
+	 * or 0: `words` words, of each CPU if `banked`. */
+	uint8_t bits, words;
+	bool banked;
+	bool wide; /* 64-bit attribute */
+	uint16_t step; /* between words; 0: 4 */
+	uint32_t clear; /* where ones clear, written before; 0: none */
+};
+
+#define DIST KVM_DEV_ARM_VGIC_GRP_DIST_REGS
+#define REDIST KVM_DEV_ARM_VGIC_GRP_REDIST_REGS
+#define CPU_IF KVM_DEV_ARM_VGIC_GRP_CPU_REGS
+#define LEVELS KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO
+#define LEVEL_OFFSET (VGIC_LEVEL_INFO_LINE_LEVEL << KVM_DEV_ARM_VGIC_LINE_LEVEL_INFO_SHIFT)
+
+#define ONE(name, group, offset) { name, group, offset, 0, 1, false, false, 0, 0 }
+#define SPIS(name, offset, bits, clear) { name, DIST, offset, bits, 0, false, false, 0, clear }
+#define BANK(name, group, offset, words, clear) \
+	{ name, group, offset, 0, words, true, false, 0, clear }
+#define ICC(name, op1, crn, crm, op2)                                                       \
+	{ name, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS,                                           \
+	  (uint32_t)(ARM64_SYS_REG_SHIFT_MASK(3, OP0) | ARM64_SYS_REG_SHIFT_MASK(op1, OP1) | \
+		     ARM64_SYS_REG_SHIFT_MASK(crn, CRN) |                                   \
+		     ARM64_SYS_REG_SHIFT_MASK(crm, CRM) |                                   \
+		     ARM64_SYS_REG_SHIFT_MASK(op2, OP2)),                                   \
+	  0, 1, true, true, 0, 0 }
+
+/* GICv3 (IHI 0069, 12.8 to 12.11). */
+static const struct row v3_rows[] = {
+	ONE("gicd.iidr", DIST, 0x8),
+	ONE("gicd.ctlr", DIST, 0x0),
+	ONE("gicd.statusr", DIST, 0x10),
+	BANK("gicr.statusr", REDIST, 0x10, 1, 0),
+	BANK("gicr.waker", REDIST, 0x14, 1, 0),
+	BANK("gicr.propbaser", REDIST, 0x70, 2, 0),
+	BANK("gicr.pendbaser", REDIST, 0x78, 2, 0),
+	BANK("gicr.ctlr", REDIST, 0x0, 1, 0),
+	BANK("gicr.igroupr", REDIST, 0x10080, 1, 0),
+	BANK("gicr.icfgr", REDIST, 0x10c00, 2, 0),
+	BANK("gicr.ipriorityr", REDIST, 0x10400, 8, 0),
+	BANK("gicr.isenabler", REDIST, 0x10100, 1, 0x10180),
+	{ "gicr.level", LEVELS, LEVEL_OFFSET, 0, 1, true, false, 32, 0 },
+	BANK("gicr.ispendr", REDIST, 0x10200, 1, 0),
+	BANK("gicr.isactiver", REDIST, 0x10300, 1, 0x10380),
+	SPIS("gicd.igroupr", 0x80, 1, 0),
+	SPIS("gicd.icfgr", 0xc00, 2, 0),
+	SPIS("gicd.ipriorityr", 0x400, 8, 0),
+	SPIS("gicd.irouter", 0x6000, 64, 0),
+	SPIS("gicd.isenabler", 0x100, 1, 0x180),
+	{ "gicd.level", LEVELS, LEVEL_OFFSET, 1, 0, false, false, 32, 0 },
+	SPIS("gicd.ispendr", 0x200, 1, 0),
+	SPIS("gicd.isactiver", 0x300, 1, 0x380),
+	ICC("icc_sre", 0, 12, 12, 5),
+	ICC("icc_ctlr", 0, 12, 12, 4),
+	ICC("icc_pmr", 0, 4, 6, 0),
+	ICC("icc_bpr0", 0, 12, 8, 3),
+	ICC("icc_bpr1", 0, 12, 12, 3),
+	ICC("icc_ap0r0", 0, 12, 8, 4),
+	ICC("icc_ap0r1", 0, 12, 8, 5),
+	ICC("icc_ap0r2", 0, 12, 8, 6),
+	ICC("icc_ap0r3", 0, 12, 8, 7),
+	ICC("icc_ap1r0", 0, 12, 9, 0),
+	ICC("icc_ap1r1", 0, 12, 9, 1),
+	ICC("icc_ap1r2", 0, 12, 9, 2),
+	ICC("icc_ap1r3", 0, 12, 9, 3),
+	ICC("icc_igrpen0", 0, 12, 12, 6),
+	ICC("icc_igrpen1", 0, 12, 12, 7),
+};
+
+/* GICv2 (IHI 0048, 4.3 and 4.4). Line levels come from the devices. */
+static const struct row v2_rows[] = {
+	ONE("gicd.iidr", DIST, 0x8),
+	ONE("gicd.ctlr", DIST, 0x0),
+	BANK("gicd.igroupr0", DIST, 0x80, 1, 0),
+	BANK("gicd.icfgr0", DIST, 0xc00, 2, 0),
+	BANK("gicd.ipriorityr0", DIST, 0x400, 8, 0),
+	BANK("gicd.isenabler0", DIST, 0x100, 1, 0x180),
+	BANK("gicd.ispendr0", DIST, 0x200, 1, 0x280),
+	BANK("gicd.isactiver0", DIST, 0x300, 1, 0x380),
+	BANK("gicd.spendsgir", DIST, 0xf20, 4, 0xf10),
+	SPIS("gicd.igroupr", 0x80, 1, 0),
+	SPIS("gicd.icfgr", 0xc00, 2, 0),
+	SPIS("gicd.ipriorityr", 0x400, 8, 0),
+	SPIS("gicd.itargetsr", 0x800, 8, 0),
+	SPIS("gicd.isenabler", 0x100, 1, 0x180),
+	SPIS("gicd.ispendr", 0x200, 1, 0x280),
+	SPIS("gicd.isactiver", 0x300, 1, 0x380),
+	BANK("gicc.ctlr", CPU_IF, 0x0, 1, 0),
+	BANK("gicc.pmr", CPU_IF, 0x4, 1, 0),
+	BANK("gicc.bpr", CPU_IF, 0x8, 1, 0),
+	BANK("gicc.abpr", CPU_IF, 0x1c, 1, 0),
+	BANK("gicc.apr", CPU_IF, 0xd0, 4, 0),
+};
+
+/* The words of a row: banked ones CPU by CPU. */
+static unsigned int row_words(const struct vgic_view *view, const struct row *row)
+{
+	if (row->bits)
+		return (view->irqs - 32) * row->bits / 32;
+	return row->words * (row->wide ? 2 : 1) * (row->banked ? view->cpus : 1);
+}
+
+/* The attribute of word `i` of a row, at `offset`. */
+static uint64_t attr_of(const struct vgic_view *view, const struct row *row, uint32_t offset,
+			unsigned int i)
+{
+	unsigned int step = row->step ? row->step : 4;
+	unsigned int per_cpu = row->words * (row->wide ? 2 : 1);
+	uint64_t cpu = 0;
+
+	/* 32 interrupts' worth of words are the banked ones. */
+	if (row->bits)
+		return offset + (uint64_t)(i + row->bits) * step;
+	if (row->banked) {
+		cpu = view->v3 ? cpu_mpidr(i / per_cpu) : i / per_cpu;
+		i %= per_cpu;
+	}
+	return cpu << 32 | (offset + (row->wide ? 0 : i * step));
+}
+
+static int get_row(const struct vgic_view *view, const struct row *row, uint32_t *words)
+{
+	unsigned int n = row_words(view, row);
+	unsigned int step = row->wide ? 2 : 1;
+
+	for (unsigned int i = 0; i < n; i += step) {
+		int err = kvm_attr_get(view->fd, row->group, attr_of(view, row, row->offset, i),
+				       words + i);
+
+		/* Priority bits that a host does not have, GICv2 registers it does not keep. */
+		if (err == -ENXIO)
+			memset(words + i, 0, step * sizeof(*words));
+		else if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void refuse(struct findings *refused, const struct row *row, uint64_t attr, uint32_t value,
+		   int err)
+{
+	findings_add(refused,
+		     "the interrupt controller's %s (0x%llx) is 0x%x in the snapshot, this host: %s",
+		     row->name, (unsigned long long)attr, value, strerror(-err));
+}
+
+static void set_row(const struct vgic_view *view, const struct row *row, uint32_t *words,
+		    struct findings *refused)
+{
+	unsigned int n = row_words(view, row);
+	unsigned int step = row->wide ? 2 : 1;
+
+	for (unsigned int i = 0; i < n; i += step) {
+		uint64_t attr = attr_of(view, row, row->offset, i);
+		uint32_t ones = UINT32_MAX;
+		int err = 0;
+
+		if (row->clear)
+			err = kvm_attr_set(view->fd, row->group, attr_of(view, row, row->clear, i),
+					   &ones);
+		if (!err)
+			err = kvm_attr_set(view->fd, row->group, attr, words + i);
+		if (err == -ENXIO && !words[i])
+			err = 0;
+		if (err)
+			refuse(refused, row, attr, words[i], err);
+	}
+}
+
+static void state_row(const struct vgic_view *view, const struct row *row, uint32_t *words,
+		      struct state *s, struct findings *refused)
+{
+	int err = s->loading ? 0 : get_row(view, row, words);
+
+	if (err && !s->err) {
+		s->err = err;
+		memcpy(s->where, row->name, strlen(row->name) + 1);
+	}
+	state_bytes(s, row->name, words, row_words(view, row) * sizeof(*words));
+	if (s->loading && !s->err)
+		set_row(view, row, words, refused);
+}
+
+void vgic_state(const struct vgic_view *view, struct state *s, struct findings *refused)
+{
+	const struct row *rows = view->v3 ? v3_rows : v2_rows;
+	size_t n = view->v3 ? sizeof(v3_rows) / sizeof(*rows) : sizeof(v2_rows) / sizeof(*rows);
+	unsigned int most = 0;
+	uint32_t *words;
+
+	for (size_t i = 0; i < n; i++)
+		if (row_words(view, &rows[i]) > most)
+			most = row_words(view, &rows[i]);
+	words = calloc(most, sizeof(*words));
+	if (!words && !s->err)
+		s->err = -ENOMEM;
+	for (size_t i = 0; words && i < n; i++)
+		state_row(view, &rows[i], words, s, refused);
+	free(words);
+}
