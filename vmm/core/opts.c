@@ -56,6 +56,26 @@ static int put_size(const struct given *g, const char *arg, void *at, struct fai
 	return 0;
 }
 
+static int put_time(const struct given *g, const char *arg, void *at, struct fail *fail)
+{
+	const struct opt *o = g->opt;
+	char least[OPTS_SIZE_TEXT], most[OPTS_SIZE_TEXT], wanted[120];
+	uint64_t max = o->max ? o->max : UINT64_MAX, v;
+	int err = opts_time(arg, &v);
+
+	if (err == -EINVAL)
+		return bad(fail, g, arg,
+			   "give a time such as 90s, 1500ms, 5m or 2h (a bare number is seconds)");
+	if (err || v < o->min || v > max) {
+		opts_time_text(o->min, least);
+		opts_time_text(max, most);
+		snprintf(wanted, sizeof(wanted), "give a time from %s to %s", least, most);
+		return bad(fail, g, arg, wanted);
+	}
+	*(uint64_t *)at = v;
+	return 0;
+}
+
 static int put_choice(const struct given *g, const char *arg, void *at, struct fail *fail)
 {
 	const char *const *words = g->opt->choices;
@@ -94,6 +114,8 @@ static int put(const struct given *g, const char *arg, void *into, struct fail *
 		return put_uint(g, arg, at, fail);
 	case OPT_SIZE:
 		return put_size(g, arg, at, fail);
+	case OPT_TIME:
+		return put_time(g, arg, at, fail);
 	case OPT_CHOICE:
 		return put_choice(g, arg, at, fail);
 	case OPT_PARSE:
@@ -107,7 +129,7 @@ static const struct opt *by_name(const struct opt *table, const char *name, size
 	const char *word;
 	size_t n;
 
-	for (const struct opt *o = table; o->name; o++)
+	for (const struct opt *o = opts_first(table); o; o = opts_next(o))
 		for (word = opts_first_name(o, &n); word; word = opts_next_name(o, word, &n))
 			if (n == len && memcmp(word, name, len) == 0)
 				return o;
@@ -116,7 +138,7 @@ static const struct opt *by_name(const struct opt *table, const char *name, size
 
 static const struct opt *by_letter(const struct opt *table, char letter)
 {
-	for (const struct opt *o = table; o->name; o++)
+	for (const struct opt *o = opts_first(table); o; o = opts_next(o))
 		if (o->letter && o->letter == letter)
 			return o;
 	return NULL;
@@ -209,4 +231,20 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
 		}
 	}
 	return err ? err : kept;
+}
+
+int opts_set(const struct opt *table, const char *name, const char *value, void *into,
+	     struct fail *fail)
+{
+	struct given g = { .opt = by_name(table, name, strlen(name)), .value = value };
+	struct words none = { 0 };
+	char near[OPTS_NAME_MAX + 1];
+
+	if (!g.opt)
+		return opts_nearest_name(table, name, near)
+			       ? fail_set(fail, EXIT_CONFIG, -EINVAL,
+					  "unknown option %s; did you mean %s?", name, near)
+			       : fail_set(fail, EXIT_CONFIG, -EINVAL, "unknown option %s", name);
+	snprintf(g.name, sizeof(g.name), "%s", name);
+	return take(&g, &none, into, fail);
 }
