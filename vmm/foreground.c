@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -313,6 +314,25 @@ static int start(struct run *run, struct fail *fail)
 	return err ? err : machine_start(run->machine, fail);
 }
 
+/* The options that were given, as --config takes them; as comments, what becomes of them here. */
+static int print_plan(struct run *run, struct fail *fail)
+{
+	char *text = NULL, *rest, *line;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return fail_set(fail, EXIT_HOST, -errno, "out of memory");
+	machine_print(run->machine, out);
+	fclose(out);
+	rest = text;
+	while ((line = strsep(&rest, "\n")) && rest)
+		printf("# %s\n", line);
+	free(text);
+	opts_print(&run->cfg->given, "dry-run", stdout);
+	return 0;
+}
+
 /* Returns the exit code. */
 static int foreground(struct run *run, struct fail *fail)
 {
@@ -320,10 +340,8 @@ static int foreground(struct run *run, struct fail *fail)
 
 	if (start(run, fail))
 		return fail->code;
-	if (run->cfg->dry_run) {
-		machine_print(run->machine, stdout);
-		return EXIT_OK;
-	}
+	if (run->cfg->dry_run)
+		return print_plan(run, fail) ? (int)fail->code : EXIT_OK;
 	code = run_machine(run, fail);
 	end_control(run);
 	/* A second signal while the reader is slow gives up on the rest. */

@@ -3,15 +3,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/core/opts_priv.h"
 
-/* The words of an option, as they were given: "--mem" or "-m". */
+enum { KEPT_MAX = 4096 };
+
+/* The words of an option, as they were given: "--mem" or "-m", in a file "mem". */
 struct given {
 	const struct opt *opt;
 	char name[OPTS_NAME_MAX + 3];
 	const char *value; /* attached, or NULL */
+	struct opts_kept *kept; /* or NULL */
 };
 
 static int bad(struct fail *fail, const struct given *g, const char *arg, const char *wanted)
@@ -99,7 +103,7 @@ static int put_choice(const struct given *g, const char *arg, void *at, struct f
 	return bad(fail, g, arg, wanted);
 }
 
-static int put(const struct given *g, const char *arg, void *into, struct fail *fail)
+static int put_value(const struct given *g, const char *arg, void *into, struct fail *fail)
 {
 	void *at = (char *)into + g->opt->offset;
 
@@ -120,8 +124,29 @@ static int put(const struct given *g, const char *arg, void *into, struct fail *
 		return put_choice(g, arg, at, fail);
 	case OPT_PARSE:
 		return g->opt->parse(into, arg, fail);
+	case OPT_CONFIG:
+		return opts_file(at, arg, into, fail);
 	}
 	return -EINVAL;
+}
+
+/* Keeps it too, but for a file, whose options are kept. */
+static int put(const struct given *g, const char *arg, void *into, struct fail *fail)
+{
+	struct opts_kept *kept = g->opt->type == OPT_CONFIG ? NULL : g->kept;
+	int err = put_value(g, arg, into, fail);
+	struct opts_word *words;
+
+	if (err || !kept)
+		return err;
+	if (kept->n == KEPT_MAX)
+		return fail_set(fail, EXIT_CONFIG, -E2BIG, "more than %d options", KEPT_MAX);
+	words = reallocarray(kept->words, kept->n + 1, sizeof(*words));
+	if (!words)
+		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+	kept->words = words;
+	words[kept->n++] = (struct opts_word){ g->opt, arg };
+	return 0;
 }
 
 static const struct opt *by_name(const struct opt *table, const char *name, size_t len)
@@ -159,6 +184,7 @@ static int unknown(const struct opt *table, const char *word, struct fail *fail)
 struct words {
 	int argc, at;
 	char **argv;
+	struct opts_kept *kept;
 };
 
 /* An option with its value, attached or in the next word. */
@@ -180,7 +206,7 @@ static int take_long(const struct opt *table, const char *word, struct words *w,
 {
 	const char *eq = strchr(word, '=');
 	size_t len = eq ? (size_t)(eq - word) : strlen(word);
-	struct given g = { .value = eq ? eq + 1 : NULL };
+	struct given g = { .value = eq ? eq + 1 : NULL, .kept = w->kept };
 
 	g.opt = by_name(table, word + 2, len - 2);
 	if (!g.opt)
@@ -196,7 +222,7 @@ static int take_letters(const struct opt *table, const char *word, struct words 
 	int err = 0;
 
 	for (const char *c = word + 1; *c && !err; c++) {
-		struct given g = { .opt = by_letter(table, *c) };
+		struct given g = { .opt = by_letter(table, *c), .kept = w->kept };
 
 		if (!g.opt)
 			return unknown(table, word, fail);
@@ -211,9 +237,23 @@ static int take_letters(const struct opt *table, const char *word, struct words 
 	return err;
 }
 
+/* The table's own record, or NULL. */
+static struct opts_kept *find_kept(const struct opt *table, void *into)
+{
+	for (const struct opt *o = opts_first(table); o; o = opts_next(o)) {
+		if (o->type == OPT_CONFIG) {
+			struct opts_kept *kept = (void *)((char *)into + o->offset);
+
+			kept->table = table;
+			return kept;
+		}
+	}
+	return NULL;
+}
+
 int opts_parse(const struct opt *table, int argc, char **argv, void *into, struct fail *fail)
 {
-	struct words w = { .argc = argc, .argv = argv };
+	struct words w = { .argc = argc, .argv = argv, .kept = find_kept(table, into) };
 	int kept = 0, err = 0;
 
 	while (w.at < argc && !err) {
@@ -236,7 +276,11 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
 int opts_set(const struct opt *table, const char *name, const char *value, void *into,
 	     struct fail *fail)
 {
-	struct given g = { .opt = by_name(table, name, strlen(name)), .value = value };
+	struct given g = {
+		.opt = by_name(table, name, strlen(name)),
+		.value = value,
+		.kept = find_kept(table, into),
+	};
 	struct words none = { 0 };
 	char near[OPTS_NAME_MAX + 1];
 

@@ -9,8 +9,10 @@
 
 #include "vmm/core/fail.h"
 
+struct opts_file;
+
 /*
- * One table of options makes parsing, --help and the man page. Values land in the caller's struct
+ * One table of options makes parsing, files of options, --help and the man page. Values land in the caller's struct
  * at `offset`; what needs more than a number or a word has a parser of its own.
  */
 enum opt_type {
@@ -21,6 +23,27 @@ enum opt_type {
 	OPT_TIME, /* uint64_t nanoseconds; a bare number is seconds; suffixes ms s m h; min..max */
 	OPT_CHOICE, /* unsigned int: index in `choices` */
 	OPT_PARSE, /* parse(into, arg, fail) decides */
+	OPT_CONFIG, /* struct opts_kept: keeps what is given; the argument is a file of options */
+};
+
+struct opts_word {
+	const struct opt *opt;
+	const char *value; /* NULL: a flag */
+};
+
+/*
+ * What was given, in order: with its defaults it is the whole configuration. Of a table with an
+ * OPT_CONFIG row opts_parse() and opts_set() fill it; files that were read live in it, and values point into them.
+ * Starts as all zero.
+ */
+struct opts_kept {
+	struct opts_word *words;
+	size_t n;
+	/* private */
+	char **texts;
+	size_t ntexts;
+	const struct opt *table;
+	const struct opts_file *file; /* being read */
 };
 
 struct opt {
@@ -53,6 +76,22 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
  */
 int opts_set(const struct opt *table, const char *name, const char *value, void *into,
 	     struct fail *fail);
+
+void opts_kept_free(struct opts_kept *kept);
+
+/*
+ * Prints what was given as a file that OPT_CONFIG reads back into the same: an option a line, its
+ * long name and its value. An option that a later one replaces is left out, and so is the one
+ * called `except` (or NULL).
+ */
+void opts_print(const struct opts_kept *kept, const char *except, FILE *out);
+
+/*
+ * Splits a line of such a file, in place: `NAME VALUE`, `NAME "VALUE"` with \\ \" \n inside, `NAME`
+ * (*value is NULL), or nothing (*name is NULL): a blank line, or one that begins with #. VALUE
+ * reaches to the end of the line, without spaces around it. NULL, or why it makes no sense.
+ */
+const char *opts_line(char *line, char **name, char **value);
 
 /* Prints the options, aligned for a terminal of 100 columns. */
 void opts_help(const struct opt *table, FILE *out);

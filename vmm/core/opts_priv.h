@@ -4,7 +4,8 @@
 
 #include "vmm/core/opts.h"
 
-/* Private part of opts: opts.c (parsing), opts_word.c (values, names), opts_text.c (help, man). */
+/* Private part of opts: opts.c (parsing), opts_word.c (values, names), opts_text.c (help, man),
+ * opts_file.c (files of options). */
 
 enum { OPTS_NAME_MAX = 40, OPTS_SIZE_TEXT = 24 };
 
@@ -26,6 +27,9 @@ const char *opts_next_name(const struct opt *opt, const char *word, size_t *len)
 
 /* The nearest long name to a mistyped one: whether there is one. What follows '=' is ignored. */
 bool opts_nearest_name(const struct opt *table, const char *word, char near[OPTS_NAME_MAX + 1]);
+
+/* Takes all options of a file. */
+int opts_file(struct opts_kept *kept, const char *path, void *into, struct fail *fail);
 
 /* What help calls the argument. */
 const char *opts_arg(const struct opt *opt);
