@@ -142,8 +142,12 @@ const struct opt config_options[] = {
 	  "how long a power key press may take to power off (10)", AT(grace), .max = 86400 },
 	{ "flat", 0, OPT_FLAG, NULL, NULL, "the kernel is a flat binary whatever its name",
 	  AT(flat) },
+	{ "config", 0, OPT_CONFIG, NULL, "FILE",
+	  "take these options from FILE, one a line, their names without dashes; repeatable",
+	  AT(given) },
 	{ "dump-dtb", 0, OPT_STR, NULL, "FILE", "write the device tree to FILE", AT(dump_dtb) },
-	{ "dry-run", 0, OPT_FLAG, NULL, NULL, "check everything, say what would run, start nothing",
+	{ "dry-run", 0, OPT_FLAG, NULL, NULL,
+	  "check everything, print the configuration as a file for --config, start nothing",
 	  AT(dry_run) },
 	{ "log-file", 0, OPT_STR, NULL, "FILE", "where vmm's own messages go (stderr)",
 	  AT(log_file) },
@@ -180,4 +184,5 @@ void config_fini(struct config *cfg)
 {
 	while (cfg->nwords)
 		free(cfg->words[--cfg->nwords]);
+	opts_kept_free(&cfg->given);
 }

@@ -37,6 +37,7 @@ struct config {
 	const char *dump_dtb, *log_file;
 	bool nodefaults, no_reboot, dry_run, flat, pmu;
 	unsigned int grace; /* seconds */
+	struct opts_kept given;
 	/* Copies of words that parsing cut up; the devices' configurations point into them. */
 	char *words[CONFIG_WORDS_MAX];
 	unsigned int nwords;

@@ -15,6 +15,7 @@ struct client {
 	struct loop_fd src;
 	uint64_t used; /* when it last sent something, counted in such events */
 	bool last; /* to be closed when `out` is sent */
+	bool kept; /* never has to make room */
 	size_t in_len, out_at, out_len;
 	char in[CONTROL_LINE_MAX + 1];
 	char out[CONTROL_REPLY_MAX]; /* one answer: the next request waits until it is sent */
@@ -158,13 +159,16 @@ static bool peer_ok(int fd)
 
 static void make_room(struct control *control)
 {
-	struct client *oldest = control->clients[0];
+	struct client *oldest = NULL;
 
 	if (control->nclients < CONTROL_CLIENTS_MAX)
 		return;
-	for (unsigned int i = 1; i < control->nclients; i++)
-		if (control->clients[i]->used < oldest->used)
-			oldest = control->clients[i];
+	for (unsigned int i = 0; i < control->nclients; i++) {
+		struct client *c = control->clients[i];
+
+		if (!c->kept && (!oldest || c->used < oldest->used))
+			oldest = c;
+	}
 	client_close(oldest);
 }
 
@@ -181,29 +185,34 @@ static void greet(struct client *c)
 	client_ready(c);
 }
 
-static void client_add(struct control *control, int fd)
+/* Takes over the descriptor, which is closed on failure. */
+static int client_add(struct control *control, int fd, bool kept)
 {
 	/* Not zeroed: most of it is a buffer that few answers fill. */
 	struct client *c = malloc(sizeof(*c));
+	int err;
 
 	if (!c) {
 		close(fd);
-		return;
+		return -ENOMEM;
 	}
 	c->control = control;
 	c->src = (struct loop_fd){ .fd = fd, .events = EPOLLIN, .fn = on_client };
 	c->used = ++control->uses;
 	c->last = false;
+	c->kept = kept;
 	c->in_len = 0;
-	if (loop_fd_add(control->loop, &c->src)) {
+	err = loop_fd_add(control->loop, &c->src);
+	if (err) {
 		close(fd);
 		free(c);
-		return;
+		return err;
 	}
 	make_room(control);
 	control->clients[control->nclients++] = c;
 	greet(c);
 	on_client(&c->src, 0);
+	return 0;
 }
 
 static void on_connect(struct loop_fd *src, uint32_t events)
@@ -213,7 +222,7 @@ static void on_connect(struct loop_fd *src, uint32_t events)
 
 	(void)events;
 	if (fd >= 0 && peer_ok(fd)) {
-		client_add(control, fd);
+		client_add(control, fd, false);
 	} else if (fd >= 0) {
 		close(fd);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
@@ -246,13 +255,18 @@ int control_create(struct loop *loop, int listen_fd, const struct control_target
 		.fn = on_connect,
 	};
 	control->retry.fn = on_retry;
-	err = loop_fd_add(loop, &control->listener);
+	err = listen_fd < 0 ? 0 : loop_fd_add(loop, &control->listener);
 	if (err) {
 		free(control);
 		return err;
 	}
 	*out = control;
 	return 0;
+}
+
+int control_adopt(struct control *control, int fd)
+{
+	return client_add(control, fd, true);
 }
 
 void control_destroy(struct control *control)

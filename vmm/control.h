@@ -45,9 +45,12 @@ void control_answer(const struct control_target *target, char *line, size_t len,
 
 struct control;
 
-/* Serves `listen_fd` (non-blocking) and `target`, both borrowed. 0 or -errno. */
+/* Serves `listen_fd` (non-blocking; -1: nobody can connect) and `target`, both borrowed. 0 or -errno. */
 int control_create(struct loop *loop, int listen_fd, const struct control_target *target,
 		   struct control **out);
+/* One more client, over a connected stream socket that is taken over, also on failure. It never has
+ * to go for others; one of them is enough. 0 or -errno. */
+int control_adopt(struct control *control, int fd);
 /* Disconnects all clients. Not from a callback; NULL is fine. */
 void control_destroy(struct control *control);
 

@@ -117,6 +117,18 @@ status=$?
 cp err out
 expect 'stop of no machine' 2 "vmm: no machine named 'nobody' is running.*"
 
+# --- files of options -------------------------------------------------------------------------------
+vmm run --nodefaults -k off.bin --name box -m 64 -p ' two  "words" ' --dry-run >plan 2>err </dev/null
+vmm run --config plan --dry-run >plan2 2>>err </dev/null
+check 'printed, read back, printed' "$(diff plan plan2; cat err)" cmp -s plan plan2
+check 'the plan' "$(cat plan)" lines plan '# kernel: .*|kernel off.bin|mem 64|params " two .*"' 4
+vmm_run --config plan
+expect 'runs by it' 0
+echo 'mem none' >>plan
+vmm_run --config plan
+expect 'a bad line' 2
+check 'named' "$(cat err)" grep -q '^vmm: plan:[0-9]*: mem none: give a size' err
+
 # --- twenty at once --------------------------------------------------------------------------------
 mkfifo said
 exec 6<>said

@@ -251,20 +251,20 @@ refusals() {
 	says 'kernel and --trace' 2 'vmm: --trace needs --psci user.*' --psci kernel --trace psci
 	says 'kernel and --inject' 2 'vmm: --inject needs --psci user.*' --psci kernel \
 		--inject psci:CPU_ON=DENIED
-	says 'dry run, kernel' 0 'psci: 1.0, in the kernel' --psci kernel --psci-version 1.0 --dry-run
-	says 'dry run, kernel 0.1' 0 'psci: 0.1, in the kernel' --psci kernel --psci-version 0.1 \
+	says 'dry run, kernel' 0 '# psci: 1.0, in the kernel' --psci kernel --psci-version 1.0 --dry-run
+	says 'dry run, kernel 0.1' 0 '# psci: 0.1, in the kernel' --psci kernel --psci-version 0.1 \
 		--dry-run
-	says "dry run, kernel's default" 0 "psci: $kernel_max, in the kernel" --psci kernel --dry-run
+	says "dry run, kernel's default" 0 "# psci: $kernel_max, in the kernel" --psci kernel --dry-run
 	[ "$kernel_max" = 1.3 ] || says 'kernel, impossible version' 2 \
 		"vmm: --psci-version 1.3: .* ends at $kernel_max; .*" --psci kernel --psci-version 1.3
 	if [ -n "$user" ]; then
-		says 'dry run, auto' 0 'psci: 1.3, in userspace' --dry-run
-		says 'dry run, user' 0 'psci: 0.1, in userspace' --psci user --psci-version 0.1 --dry-run
+		says 'dry run, auto' 0 '# psci: 1.3, in userspace' --dry-run
+		says 'dry run, user' 0 '# psci: 0.1, in userspace' --psci user --psci-version 0.1 --dry-run
 		says 'inject: no such CPU' 2 'vmm: --inject psci:CPU_ON=DENIED@cpu2: .*cpu0 to cpu1' \
 			--inject psci:CPU_ON=DENIED@cpu2
 		return
 	fi
-	says 'dry run, auto' 0 "psci: $kernel_max, in the kernel" --dry-run
+	says 'dry run, auto' 0 "# psci: $kernel_max, in the kernel" --dry-run
 	says 'auto tells it' 0 "vmm: this host's kernel does not forward firmware calls.*" \
 		--loglevel info --dry-run
 	says 'user' 2 "vmm: --psci user: this host's kernel does not forward.*" --psci user

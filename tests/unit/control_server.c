@@ -320,6 +320,40 @@ START_TEST(out_of_descriptors)
 END_TEST
 
 /* The machine ends while clients are connected and waiting to be. */
+/* A client that was connected by hand, of a machine that nobody else can find. It stays in a crowd. */
+START_TEST(adopted)
+{
+	const struct control_target target = { "box", &ops, NULL };
+	int pair[2], others[CONTROL_CLIENTS_MAX];
+	struct control *alone;
+	char buf[256];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert_int_eq(control_create(loop, -1, &target, &alone), 0);
+	ck_assert_int_eq(control_adopt(alone, pair[1]), 0);
+	ck_assert_uint_gt(hear(pair[0], buf, sizeof(buf)), 0);
+	say(pair[0], pause_line, PAUSE_LEN);
+	hear(pair[0], buf, sizeof(buf));
+	ck_assert_str_eq(buf, "{\"ok\":true}\n");
+	control_destroy(alone);
+	ck_assert(hung_up(pair[0]));
+	close(pair[0]);
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert_int_eq(control_adopt(control, pair[1]), 0);
+	for (unsigned int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		others[i] = dial();
+	hear(pair[0], buf, sizeof(buf));
+	say(pair[0], pause_line, PAUSE_LEN);
+	hear(pair[0], buf, sizeof(buf));
+	ck_assert_str_eq(buf, "{\"ok\":true}\n");
+	for (unsigned int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		close(others[i]);
+	close(pair[0]);
+	run_loop();
+}
+END_TEST
+
 START_TEST(end_of_the_machine)
 {
 	int in = dial(), waiting;
@@ -389,6 +423,7 @@ int main(void)
 	tcase_add_test(tc, dead_clients);
 	tcase_add_test(tc, crowd);
 	tcase_add_test(tc, out_of_descriptors);
+	tcase_add_test(tc, adopted);
 	tcase_add_test(tc, end_of_the_machine);
 	tcase_add_test(tc, client_library);
 	suite_add_tcase(suite, tc);

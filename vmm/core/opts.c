@@ -3,15 +3,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/core/opts_priv.h"
 
-/* The words of an option, as they were given: "--mem" or "-m". */
+enum { KEPT_MAX = 4096 };
+
+/* The words of an option, as they were given: "--mem" or "-m", in a file "mem". */
 struct given {
 	const struct opt *opt;
 	char name[OPTS_NAME_MAX + 3];
 	const char *value; /* attached, or NULL */
+	struct opts_kept *kept; /* or NULL */
 };
 
 static int bad(struct fail *fail, const struct given *g, const char *arg, const char *wanted)
@@ -56,6 +60,26 @@ static int put_size(const struct given *g, const char *arg, void *at, struct fai
 	return 0;
 }
 
+static int put_time(const struct given *g, const char *arg, void *at, struct fail *fail)
+{
+	const struct opt *o = g->opt;
+	char least[OPTS_SIZE_TEXT], most[OPTS_SIZE_TEXT], wanted[120];
+	uint64_t max = o->max ? o->max : UINT64_MAX, v;
+	int err = opts_time(arg, &v);
+
+	if (err == -EINVAL)
+		return bad(fail, g, arg,
+			   "give a time such as 90s, 1500ms, 5m or 2h (a bare number is seconds)");
+	if (err || v < o->min || v > max) {
+		opts_time_text(o->min, least);
+		opts_time_text(max, most);
+		snprintf(wanted, sizeof(wanted), "give a time from %s to %s", least, most);
+		return bad(fail, g, arg, wanted);
+	}
+	*(uint64_t *)at = v;
+	return 0;
+}
+
 static int put_choice(const struct given *g, const char *arg, void *at, struct fail *fail)
 {
 	const char *const *words = g->opt->choices;
@@ -79,7 +103,7 @@ static int put_choice(const struct given *g, const char *arg, void *at, struct f
 	return bad(fail, g, arg, wanted);
 }
 
-static int put(const struct given *g, const char *arg, void *into, struct fail *fail)
+static int put_value(const struct given *g, const char *arg, void *into, struct fail *fail)
 {
 	void *at = (char *)into + g->opt->offset;
 
@@ -94,12 +118,35 @@ static int put(const struct given *g, const char *arg, void *into, struct fail *
 		return put_uint(g, arg, at, fail);
 	case OPT_SIZE:
 		return put_size(g, arg, at, fail);
+	case OPT_TIME:
+		return put_time(g, arg, at, fail);
 	case OPT_CHOICE:
 		return put_choice(g, arg, at, fail);
 	case OPT_PARSE:
 		return g->opt->parse(into, arg, fail);
+	case OPT_CONFIG:
+		return opts_file(at, arg, into, fail);
 	}
 	return -EINVAL;
+}
+
+/* Keeps it too, but for a file, whose options are kept. */
+static int put(const struct given *g, const char *arg, void *into, struct fail *fail)
+{
+	struct opts_kept *kept = g->opt->type == OPT_CONFIG ? NULL : g->kept;
+	int err = put_value(g, arg, into, fail);
+	struct opts_word *words;
+
+	if (err || !kept)
+		return err;
+	if (kept->n == KEPT_MAX)
+		return fail_set(fail, EXIT_CONFIG, -E2BIG, "more than %d options", KEPT_MAX);
+	words = reallocarray(kept->words, kept->n + 1, sizeof(*words));
+	if (!words)
+		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+	kept->words = words;
+	words[kept->n++] = (struct opts_word){ g->opt, arg };
+	return 0;
 }
 
 static const struct opt *by_name(const struct opt *table, const char *name, size_t len)
@@ -107,7 +154,7 @@ static const struct opt *by_name(const struct opt *table, const char *name, size
 	const char *word;
 	size_t n;
 
-	for (const struct opt *o = table; o->name; o++)
+	for (const struct opt *o = opts_first(table); o; o = opts_next(o))
 		for (word = opts_first_name(o, &n); word; word = opts_next_name(o, word, &n))
 			if (n == len && memcmp(word, name, len) == 0)
 				return o;
@@ -116,7 +163,7 @@ static const struct opt *by_name(const struct opt *table, const char *name, size
 
 static const struct opt *by_letter(const struct opt *table, char letter)
 {
-	for (const struct opt *o = table; o->name; o++)
+	for (const struct opt *o = opts_first(table); o; o = opts_next(o))
 		if (o->letter && o->letter == letter)
 			return o;
 	return NULL;
@@ -137,6 +184,7 @@ static int unknown(const struct opt *table, const char *word, struct fail *fail)
 struct words {
 	int argc, at;
 	char **argv;
+	struct opts_kept *kept;
 };
 
 /* An option with its value, attached or in the next word. */
@@ -158,7 +206,7 @@ static int take_long(const struct opt *table, const char *word, struct words *w,
 {
 	const char *eq = strchr(word, '=');
 	size_t len = eq ? (size_t)(eq - word) : strlen(word);
-	struct given g = { .value = eq ? eq + 1 : NULL };
+	struct given g = { .value = eq ? eq + 1 : NULL, .kept = w->kept };
 
 	g.opt = by_name(table, word + 2, len - 2);
 	if (!g.opt)
@@ -174,7 +222,7 @@ static int take_letters(const struct opt *table, const char *word, struct words 
 	int err = 0;
 
 	for (const char *c = word + 1; *c && !err; c++) {
-		struct given g = { .opt = by_letter(table, *c) };
+		struct given g = { .opt = by_letter(table, *c), .kept = w->kept };
 
 		if (!g.opt)
 			return unknown(table, word, fail);
@@ -189,9 +237,23 @@ static int take_letters(const struct opt *table, const char *word, struct words 
 	return err;
 }
 
+/* The table's own record, or NULL. */
+static struct opts_kept *find_kept(const struct opt *table, void *into)
+{
+	for (const struct opt *o = opts_first(table); o; o = opts_next(o)) {
+		if (o->type == OPT_CONFIG) {
+			struct opts_kept *kept = (void *)((char *)into + o->offset);
+
+			kept->table = table;
+			return kept;
+		}
+	}
+	return NULL;
+}
+
 int opts_parse(const struct opt *table, int argc, char **argv, void *into, struct fail *fail)
 {
-	struct words w = { .argc = argc, .argv = argv };
+	struct words w = { .argc = argc, .argv = argv, .kept = find_kept(table, into) };
 	int kept = 0, err = 0;
 
 	while (w.at < argc && !err) {
@@ -209,4 +271,24 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
 		}
 	}
 	return err ? err : kept;
+}
+
+int opts_set(const struct opt *table, const char *name, const char *value, void *into,
+	     struct fail *fail)
+{
+	struct given g = {
+		.opt = by_name(table, name, strlen(name)),
+		.value = value,
+		.kept = find_kept(table, into),
+	};
+	struct words none = { 0 };
+	char near[OPTS_NAME_MAX + 1];
+
+	if (!g.opt)
+		return opts_nearest_name(table, name, near)
+			       ? fail_set(fail, EXIT_CONFIG, -EINVAL,
+					  "unknown option %s; did you mean %s?", name, near)
+			       : fail_set(fail, EXIT_CONFIG, -EINVAL, "unknown option %s", name);
+	snprintf(g.name, sizeof(g.name), "%s", name);
+	return take(&g, &none, into, fail);
 }

@@ -89,7 +89,7 @@ static void help_one(const struct opt *opt, FILE *out)
 
 void opts_help(const struct opt *table, FILE *out)
 {
-	for (; table->name; table++)
+	for (table = opts_first(table); table; table = opts_next(table))
 		help_one(table, out);
 }
 
@@ -108,7 +108,7 @@ static void man_text(const char *text, FILE *out)
 
 void opts_man(const struct opt *table, FILE *out)
 {
-	for (; table->name; table++) {
+	for (table = opts_first(table); table; table = opts_next(table)) {
 		const char *word;
 		size_t len;
 

@@ -93,7 +93,55 @@ bool opts_part(char **rest, char **key, char **value)
 	return true;
 }
 
+static const struct unit {
+	const char *word;
+	uint64_t ns;
+} units[] = {
+	{ "h", 3600000000000 }, { "m", 60000000000 }, { "s", 1000000000 },
+	{ "ms", 1000000 },	{ "", 1000000000 },
+};
+
+int opts_time(const char *word, uint64_t *ns)
+{
+	const char *end;
+	uint64_t v;
+	int err = digits(word, &end, &v);
+
+	if (err == -EINVAL)
+		return err;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].word))
+			continue;
+		if (err || v > UINT64_MAX / units[i].ns)
+			return -ERANGE;
+		*ns = v * units[i].ns;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+void opts_time_text(uint64_t ns, char text[OPTS_SIZE_TEXT])
+{
+	const struct unit *u = units;
+
+	while (*u->word && (ns == 0 || ns % u->ns))
+		u++;
+	snprintf(text, OPTS_SIZE_TEXT, "%" PRIu64 "%s", ns / u->ns, *u->word ? u->word : "s");
+}
+
 /* --- names ------------------------------------------------------------------------------------ */
+
+const struct opt *opts_first(const struct opt *table)
+{
+	while (table && !table->name)
+		table = table->more;
+	return table;
+}
+
+const struct opt *opts_next(const struct opt *opt)
+{
+	return opts_first(opt + 1);
+}
 
 const char *opts_first_name(const struct opt *opt, size_t *len)
 {
@@ -175,7 +223,7 @@ bool opts_nearest_name(const struct opt *table, const char *word, char near[OPTS
 	unsigned int best = UINT32_MAX, d;
 	size_t len = strcspn(word, "="), n;
 
-	for (const struct opt *o = table; o->name; o++) {
+	for (const struct opt *o = opts_first(table); o; o = opts_next(o)) {
 		for (const char *cand = opts_first_name(o, &n); cand;
 		     cand = opts_next_name(o, cand, &n)) {
 			d = slip(word, len, cand, n);
