@@ -6,6 +6,9 @@
 
 /* The commands, one file each. They get the words after their name and return the exit code. */
 int cmd_run(int argc, char **argv);
+int cmd_save(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
 /* Says what this host's KVM offers, a `name: value` a line. */
 int cmd_host(int argc, char **argv);
 /* Prints vmm.1, made from the option table; the build runs it too. */

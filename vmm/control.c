@@ -16,6 +16,7 @@ struct client {
 	uint64_t used; /* when it last sent something, counted in such events */
 	bool last; /* to be closed when `out` is sent */
 	bool kept; /* never has to make room */
+	struct control_files files;
 	size_t in_len, out_at, out_len;
 	char in[CONTROL_LINE_MAX + 1];
 	char out[CONTROL_REPLY_MAX]; /* one answer: the next request waits until it is sent */
@@ -31,6 +32,13 @@ struct control {
 	unsigned int nclients;
 };
 
+static void files_drop(struct control_files *files)
+{
+	while (files->n)
+		if (files->fd[--files->n] >= 0)
+			close(files->fd[files->n]);
+}
+
 static void client_close(struct client *c)
 {
 	struct control *control = c->control;
@@ -40,6 +48,7 @@ static void client_close(struct client *c)
 		i++;
 	control->clients[i] = control->clients[--control->nclients];
 	loop_fd_del(control->loop, &c->src);
+	files_drop(&c->files);
 	close(c->src.fd);
 	free(c);
 }
@@ -99,7 +108,9 @@ static bool client_serve_one(struct client *c)
 		return true;
 	}
 	*end = 0;
+	c->control->target.files = &c->files;
 	control_answer(&c->control->target, c->in, len, c->out, sizeof(c->out) - 1);
+	files_drop(&c->files);
 	client_ready(c);
 	c->in_len -= len + 1;
 	memmove(c->in, end + 1, c->in_len);
@@ -116,13 +127,44 @@ static bool client_serve(struct client *c)
 	return true;
 }
 
+/* Keeps as many as there is room for: the kernel has cut off what is beyond one message's. */
+static void take_files(struct client *c, struct msghdr *msg)
+{
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(msg); head; head = CMSG_NXTHDR(msg, head)) {
+		size_t n = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		int fd;
+
+		if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(head) + i * sizeof(fd), sizeof(fd));
+			if (c->files.n < CONTROL_FILES_MAX)
+				c->files.fd[c->files.n++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
 /* False at the end. */
 static bool client_receive(struct client *c)
 {
-	ssize_t n = recv(c->src.fd, c->in + c->in_len, CONTROL_LINE_MAX - c->in_len, MSG_DONTWAIT);
+	union {
+		char bytes[CMSG_SPACE(CONTROL_FILES_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} ancillary;
+	struct iovec iov = { c->in + c->in_len, CONTROL_LINE_MAX - c->in_len };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &ancillary,
+		.msg_controllen = sizeof(ancillary),
+	};
+	ssize_t n = recvmsg(c->src.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
+	take_files(c, &msg);
 	c->in_len += (size_t)n;
 	c->used = ++c->control->uses;
 	return n > 0;
@@ -202,6 +244,7 @@ static int client_add(struct control *control, int fd, bool kept)
 	c->last = false;
 	c->kept = kept;
 	c->in_len = 0;
+	c->files.n = 0;
 	err = loop_fd_add(control->loop, &c->src);
 	if (err) {
 		close(fd);

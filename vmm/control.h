@@ -22,6 +22,14 @@ enum {
 	CONTROL_CLIENTS_MAX = 16,
 };
 
+/* Descriptors that came with the bytes of a request (SCM_RIGHTS). Who takes one sets it to -1; the
+ * rest is closed when the request has been answered. */
+enum { CONTROL_FILES_MAX = 2 };
+struct control_files {
+	int fd[CONTROL_FILES_MAX];
+	unsigned int n;
+};
+
 /* What a machine can be asked for. All on the loop thread, no lock held. */
 struct control_ops {
 	void (*stop)(void *arg, bool force); /* power key; or the end */
@@ -29,6 +37,9 @@ struct control_ops {
 	void (*resume)(void *arg);
 	void (*reset)(void *arg);
 	bool (*paused)(void *arg);
+	/* Saves to the first descriptor, and says on the second, a line of JSON each, how far it
+	 * is, and at last what became of it. */
+	void (*save)(void *arg, struct control_files *files, bool keep_running);
 	void (*stat)(void *arg, struct json_out *out); /* adds members */
 };
 
@@ -36,6 +47,7 @@ struct control_target {
 	const char *name;
 	const struct control_ops *ops;
 	void *arg;
+	struct control_files *files; /* of the request that is being answered */
 };
 
 /* Answers one request, `line` of `len` bytes and a NUL behind them, which is changed: a NUL-terminated

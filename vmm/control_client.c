@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "vmm/control_client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -144,6 +145,42 @@ int control_ask(struct control_conn *conn, const char *line, char **reply, struc
 	if (!err || err == -EPIPE)
 		err = receive_line(conn, reply);
 	return err ? talk_failed(conn, err, fail) : 0;
+}
+
+/* The first byte carries them. */
+static int send_files(struct control_conn *conn, const char *byte, const int *fds, unsigned int n)
+{
+	union {
+		char bytes[CMSG_SPACE(CONTROL_FILES_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} ancillary = { 0 };
+	struct iovec iov = { (char *)byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &ancillary,
+		.msg_controllen = CMSG_SPACE(n * sizeof(int)),
+	};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(head), fds, n * sizeof(int));
+	while (sendmsg(conn->fd, &msg, MSG_NOSIGNAL) != 1)
+		if (errno != EINTR)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	return 0;
+}
+
+int control_ask_files(struct control_conn *conn, const char *line, const int *fds, unsigned int n,
+		      char **reply, struct fail *fail)
+{
+	int err;
+
+	assert(n && n <= CONTROL_FILES_MAX);
+	err = send_files(conn, line, fds, n);
+	return err ? talk_failed(conn, err, fail) : control_ask(conn, line + 1, reply, fail);
 }
 
 void control_wait_end(struct control_conn *conn)

@@ -16,6 +16,10 @@ void control_close(struct control_conn *conn); /* NULL is fine */
  * next call and may be changed. 0 or -errno with a sentence; -EPIPE: the machine has ended. */
 int control_ask(struct control_conn *conn, const char *line, char **reply, struct fail *fail);
 
+/* The same, and passes `n` descriptors with it, at most CONTROL_FILES_MAX; they stay the caller's. */
+int control_ask_files(struct control_conn *conn, const char *line, const int *fds, unsigned int n,
+		      char **reply, struct fail *fail);
+
 /* Waits, for as long as it takes, until the machine closes the connection. */
 void control_wait_end(struct control_conn *conn);
 

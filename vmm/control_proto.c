@@ -52,13 +52,19 @@ static void serve_reset(const struct control_target *t, bool on, struct json_out
 	t->ops->reset(t->arg);
 }
 
+static void serve_save(const struct control_target *t, bool on, struct json_out *out)
+{
+	(void)out;
+	t->ops->save(t->arg, t->files, on);
+}
+
 static void serve_commands(const struct control_target *t, bool on, struct json_out *out);
 
 static const struct request requests[] = {
 	{ "status", NULL, serve_status },     { "stat", NULL, serve_stat },
 	{ "stop", "force", serve_stop },      { "pause", NULL, serve_pause },
 	{ "resume", NULL, serve_resume },     { "reset", NULL, serve_reset },
-	{ "commands", NULL, serve_commands },
+	{ "save", "keep_running", serve_save }, { "commands", NULL, serve_commands },
 };
 
 enum { NREQUESTS = sizeof(requests) / sizeof(requests[0]) };

@@ -15,6 +15,8 @@
 #include "vmm/control_dir.h"
 #include "vmm/core/chardev.h"
 #include "vmm/machine.h"
+#include "vmm/restore.h"
+#include "vmm/save.h"
 #include "vmm/term.h"
 #include "vmm/vm.h"
 
@@ -34,6 +36,8 @@ struct run {
 	char name[24]; /* when none was given */
 	struct control_socket socket;
 	struct control *control;
+	struct save save;
+	bool stays_paused; /* the next run of the loop begins with the vCPUs as they are */
 	bool reset_asked; /* by a client, whatever --no-reboot says of the guest's resets */
 };
 
@@ -141,6 +145,14 @@ static void control_reset(void *arg)
 	vm_end(run->vm, VM_END_RESET, 0);
 }
 
+static void control_save(void *arg, struct control_files *files, bool keep_running)
+{
+	struct run *run = arg;
+
+	if (save_ask(&run->save, files, keep_running, vm_paused(run->vm)))
+		vm_interrupt(run->vm);
+}
+
 static bool control_paused(void *arg)
 {
 	return vm_paused(((struct run *)arg)->vm);
@@ -162,6 +174,7 @@ static const struct control_ops control_ops = {
 	.reset = control_reset,
 	.paused = control_paused,
 	.stat = control_stat,
+	.save = control_save,
 };
 
 /* Before anything is made, so that a second machine of this name leaves no trace. A machine that
@@ -181,7 +194,11 @@ static int take_name(struct run *run, struct fail *fail)
 
 static int start_control(struct run *run, struct fail *fail)
 {
-	const struct control_target target = { run->cfg->name, &control_ops, run };
+	const struct control_target target = {
+		.name = run->cfg->name,
+		.ops = &control_ops,
+		.arg = run,
+	};
 	int err = 0;
 
 	if (run->socket.fd >= 0 || run->how->client_fd >= 0)
@@ -259,47 +276,91 @@ static void dump_vcpus(struct run *run)
 		cpu_dump(&run->vm->vcpus[i].kvm, stderr);
 }
 
+static int reset(struct run *run, struct fail *fail)
+{
+	log_line(&run->log, LOG_INFO, "%s", run->reset_asked ? "vmm reset" : "the guest resets");
+	run->reset_asked = false;
+	return machine_reset(run->machine, fail);
+}
+
+/* The end of one run of the loop: whether another follows, else the exit code in *code. */
+static bool handle_end(struct run *run, enum vm_end end, int *code, struct fail *fail)
+{
+	switch (end) {
+	case VM_END_NONE:
+		*code = EXIT_MOVED;
+		run->stays_paused = run->save.was_paused;
+		return save_do(&run->save, run->machine);
+	case VM_END_OFF:
+		*code = EXIT_OK;
+		return false;
+	case VM_END_RESET:
+		*code = EXIT_GUEST_RESET;
+		if (run->cfg->no_reboot && !run->reset_asked)
+			return false;
+		if (!reset(run, fail))
+			return true;
+		*code = (int)fail->code;
+		return false;
+	case VM_END_QUIT:
+		*code = run->vm->quit_code;
+		return false;
+	default:
+		dump_vcpus(run);
+		*code = EXIT_VM_CRASH;
+		return false;
+	}
+}
+
 /* Until the machine ends for good: returns the exit code. */
 static int run_machine(struct run *run, struct fail *fail)
 {
-	for (;;) {
-		enum vm_end end = vm_run(run->vm);
+	enum vm_end end;
+	int code;
 
+	do {
+		end = vm_run(run->vm, run->stays_paused);
+		run->stays_paused = false;
 		log_exits(run);
+		if (end != VM_END_NONE)
+			save_drop(&run->save);
 		if (run->how->dump && end != VM_END_QUIT && end != VM_END_CRASH)
 			dump_vcpus(run);
-		switch (end) {
-		case VM_END_OFF:
-			return EXIT_OK;
-		case VM_END_RESET:
-			if (run->cfg->no_reboot && !run->reset_asked)
-				return EXIT_GUEST_RESET;
-			log_line(&run->log, LOG_INFO, "%s",
-				 run->reset_asked ? "vmm reset" : "the guest resets");
-			run->reset_asked = false;
-			if (machine_reset(run->machine, fail))
-				return fail->code;
-			break;
-		case VM_END_QUIT:
-			return run->vm->quit_code;
-		default:
-			dump_vcpus(run);
-			return EXIT_VM_CRASH;
-		}
-	}
+	} while (handle_end(run, end, &code, fail));
+	return code;
+}
+
+/* Boots, or goes on where it was saved. */
+static int fill(struct run *run, struct fail *fail)
+{
+	struct restore *restore = run->how->restore;
+
+	if (!restore)
+		return machine_start(run->machine, fail);
+	run->stays_paused = restore->paused;
+	return restore_machine(restore, run->machine, &run->log, fail);
+}
+
+static int create(struct run *run, struct fail *fail)
+{
+	struct restore *restore = run->how->restore;
+	const struct machine_like like = { restore ? &restore->saved : NULL,
+					   restore ? &restore->refused : NULL };
+
+	return machine_create(run->cfg, restore ? &like : NULL, &run->log, &run->machine, fail);
 }
 
 /* Everything that can be refused is refused before the first vCPU exists. */
 static int start(struct run *run, struct fail *fail)
 {
-	int err = config_check(run->cfg, fail);
+	int err = run->how->restore ? 0 : config_check(run->cfg, fail);
 
 	if (!err)
 		err = open_log(run, fail);
 	if (!err)
 		err = take_name(run, fail);
 	if (!err)
-		err = machine_create(run->cfg, &run->log, &run->machine, fail);
+		err = create(run, fail);
 	if (err || run->cfg->dry_run)
 		return err;
 	run->vm = machine_vm(run->machine);
@@ -311,7 +372,7 @@ static int start(struct run *run, struct fail *fail)
 			       strerror(errno));
 	if (!err && run->term.raw)
 		chardev_filter(machine_console(run->machine), escape_filter, run);
-	return err ? err : machine_start(run->machine, fail);
+	return err ? err : fill(run, fail);
 }
 
 /* The options that were given, as --config takes them; as comments, what becomes of them here. */
@@ -357,6 +418,9 @@ static void cleanup(struct run *run)
 		loop_fd_del(run->vm->loop, &run->signals);
 		loop_timer_cancel(run->vm->loop, &run->grace);
 	}
+	save_drop(&run->save);
+	if (run->how->restore)
+		restore_stop(run->how->restore);
 	machine_destroy(run->machine);
 	if (run->signals.fd > 0)
 		close(run->signals.fd);

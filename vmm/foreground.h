@@ -3,12 +3,14 @@
 #define VMM_FOREGROUND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "vmm/config.h"
 
 /* How it differs from `vmm run`. */
 struct foreground {
 	int client_fd; /* a connected client of the machine's control, taken over; -1: none */
+	struct restore *restore; /* comes out of this; NULL: boots */
 	bool dump; /* say all registers on stderr at every end, not only at a crash */
 };
 

@@ -270,6 +270,11 @@ int kvm_mp_state_get(const struct kvm_vcpu *vcpu, uint32_t *state)
 	return err;
 }
 
+int kvm_vcpu_events_get(const struct kvm_vcpu *vcpu, struct kvm_vcpu_events *events)
+{
+	return call(vcpu->fd, KVM_GET_VCPU_EVENTS, events);
+}
+
 int kvm_vcpu_events_set(const struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
 	return call(vcpu->fd, KVM_SET_VCPU_EVENTS, events);

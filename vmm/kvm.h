@@ -66,6 +66,7 @@ int kvm_reg_list(const struct kvm_vcpu *vcpu, struct kvm_reg_list **list);
 int kvm_mp_state_set(const struct kvm_vcpu *vcpu, uint32_t state);
 /* Waits until the vCPU is not in KVM_RUN. */
 int kvm_mp_state_get(const struct kvm_vcpu *vcpu, uint32_t *state);
+int kvm_vcpu_events_get(const struct kvm_vcpu *vcpu, struct kvm_vcpu_events *events);
 int kvm_vcpu_events_set(const struct kvm_vcpu *vcpu, const struct kvm_vcpu_events *events);
 
 #endif

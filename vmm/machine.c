@@ -22,6 +22,7 @@
 #include "virtio/console.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
+#include "vmm/machine_state.h"
 #include "vmm/core/chardev.h"
 #include "vmm/vm.h"
 
@@ -35,6 +36,7 @@ struct machine {
 	unsigned int slots; /* virtio-mmio slots in use */
 	const char *bootargs;
 	struct boot boot;
+	bool boot_opened;
 	/* Firmware that vmm serves itself; `smccc` is handed to the VM only then. */
 	bool user_psci;
 	uint32_t psci_version;
@@ -162,7 +164,7 @@ static int (*const builders[])(struct machine *m, struct fail *fail) = {
 };
 
 /* What this host's KVM must be able to do, asked before anything is made. */
-static int plan_kvm(struct machine *m, struct fail *fail)
+static int plan_kvm(struct machine *m, const struct machine_like *like, struct fail *fail)
 {
 	uint64_t ram_end = LAYOUT_RAM_BASE + m->cfg->mem;
 	int err;
@@ -181,6 +183,8 @@ static int plan_kvm(struct machine *m, struct fail *fail)
 		err = cpu_plan(&m->vm->kvm, m->cfg->pmu, &m->vm->model, fail);
 	if (err)
 		return err;
+	if (like)
+		cpu_plan_like(&m->vm->model, &like->saved->cpu, like->refused);
 	err = vgic_create(&m->gic, &m->vm->chip);
 	return err ? fail_set(fail, EXIT_HOST, err, "out of memory") : 0;
 }
@@ -311,12 +315,27 @@ static int dump_dtb(struct machine *m, struct fail *fail)
 	return 0;
 }
 
+static int open_boot(struct machine *m, struct fail *fail)
+{
+	const struct config *cfg = m->cfg;
+	int err = cfg->kernel ? boot_open(&m->boot, cfg->kernel, cfg->flat, cfg->initrd,
+					  LAYOUT_RAM_BASE, cfg->mem, fail)
+			      : fail_set(fail, EXIT_GUEST_RESET, -ENOENT,
+					 "the guest resets, and the restored machine has no kernel "
+					 "to start it with; name one with --kernel");
+
+	m->boot_opened = !err;
+	return err;
+}
+
 static int load(struct machine *m, struct fail *fail)
 {
 	uint32_t size;
 	void *blob;
-	int err = build_dtb(m, &blob, &size, fail);
+	int err = m->boot_opened ? 0 : open_boot(m, fail);
 
+	if (!err)
+		err = build_dtb(m, &blob, &size, fail);
 	if (err)
 		return err;
 	err = boot_load(&m->boot, &m->vm->mem, blob, size, fail);
@@ -324,8 +343,17 @@ static int load(struct machine *m, struct fail *fail)
 	return err;
 }
 
-int machine_create(const struct config *cfg, struct log *log, struct machine **out,
-		   struct fail *fail)
+static int add_ram(struct machine *m, struct fail *fail)
+{
+	int err = vm_add_ram(m->vm, LAYOUT_RAM_BASE, m->cfg->mem, fail);
+
+	if (!err && m->vm->model.pvtime)
+		err = vm_add_ram(m->vm, LAYOUT_PVTIME_BASE, LAYOUT_PVTIME_SIZE, fail);
+	return err;
+}
+
+int machine_create(const struct config *cfg, const struct machine_like *like, struct log *log,
+		   struct machine **out, struct fail *fail)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 	int err;
@@ -338,16 +366,13 @@ int machine_create(const struct config *cfg, struct log *log, struct machine **o
 	m->bootargs = cfg->params ? cfg->params : cfg->nodefaults ? "" : default_bootargs(cfg);
 	err = vm_create(log, &m->vm, fail);
 	if (!err)
-		err = plan_kvm(m, fail);
+		err = plan_kvm(m, like, fail);
 	if (!err)
 		err = plan_firmware(m, fail);
+	if (!err && !like)
+		err = open_boot(m, fail);
 	if (!err)
-		err = boot_open(&m->boot, cfg->kernel, cfg->flat, cfg->initrd, LAYOUT_RAM_BASE,
-				cfg->mem, fail);
-	if (!err)
-		err = vm_add_ram(m->vm, LAYOUT_RAM_BASE, cfg->mem, fail);
-	if (!err && m->vm->model.pvtime)
-		err = vm_add_ram(m->vm, LAYOUT_PVTIME_BASE, LAYOUT_PVTIME_SIZE, fail);
+		err = add_ram(m, fail);
 	if (!err && chardev_create(&m->console, m->vm->loop, STDIN_FILENO, STDOUT_FILENO))
 		err = fail_set(fail, EXIT_HOST, -ENOMEM, "cannot set up the console");
 	for (size_t i = 0; !err && i < sizeof(builders) / sizeof(builders[0]); i++)
@@ -362,6 +387,11 @@ int machine_start(struct machine *m, struct fail *fail)
 	int err = load(m, fail);
 
 	return err ? err : vm_power_on(m->vm, m->boot.place.entry, m->boot.place.dtb, fail);
+}
+
+int machine_start_empty(struct machine *m, struct fail *fail)
+{
+	return vm_power_on(m->vm, 0, 0, fail);
 }
 
 int machine_reset(struct machine *m, struct fail *fail)
@@ -402,6 +432,19 @@ void machine_destroy(struct machine *m)
 struct vm *machine_vm(struct machine *m)
 {
 	return m->vm;
+}
+
+const struct config *machine_config(const struct machine *m)
+{
+	return m->cfg;
+}
+
+void machine_made_of(const struct machine *m, struct machine_saved *saved)
+{
+	saved->gic = m->gic.version;
+	saved->user_psci = m->user_psci;
+	saved->psci_version = m->psci_version;
+	saved->cpu = m->vm->model;
 }
 
 struct chardev *machine_console(struct machine *m)

@@ -10,17 +10,30 @@
 struct chardev;
 struct vm;
 
+struct machine_saved;
+struct findings;
+
 /* A VM with its devices, boot files and device tree: what goes where, and in which order. */
 struct machine;
+
+/* To be made like one that was saved: what this host cannot be is added to `refused`. */
+struct machine_like {
+	const struct machine_saved *saved;
+	struct findings *refused;
+};
 
 /*
  * Checks and builds everything but vCPUs, from what can be refused cheaply to what leaves traces:
  * KVM and its interrupt controller, boot files (the only child process is a decompressor), disks,
  * then taps. With cfg->dry_run it stops before taps. cfg and log are borrowed.
- * 0 or -errno with `fail` set.
+ * `like` is NULL for a new machine; of one that is to be restored the boot files are not opened
+ * before a reset needs them. 0 or -errno with `fail` set.
  */
-int machine_create(const struct config *cfg, struct log *log, struct machine **out,
-		   struct fail *fail);
+int machine_create(const struct config *cfg, const struct machine_like *like, struct log *log,
+		   struct machine **out, struct fail *fail);
+
+/* Makes the vCPUs, paused, without loading anything: what is restored comes from elsewhere. */
+int machine_start_empty(struct machine *m, struct fail *fail);
 
 /* Loads the boot files into RAM and makes the vCPUs, paused: vm_run() starts them. */
 int machine_start(struct machine *m, struct fail *fail);
@@ -32,6 +45,9 @@ void machine_power_key(struct machine *m);
 void machine_destroy(struct machine *m); /* NULL is fine */
 
 struct vm *machine_vm(struct machine *m);
+const struct config *machine_config(const struct machine *m);
+/* Fills what the machine decided by itself. */
+void machine_made_of(const struct machine *m, struct machine_saved *saved);
 struct chardev *machine_console(struct machine *m);
 
 /* What --dry-run says: one "what: value" a line. */

@@ -17,6 +17,9 @@ static int cmd_version(int argc, char **argv);
 
 static const struct command commands[] = {
 	{ "run", "boot a guest", cmd_run },
+	{ "save", "write a running machine to a file", cmd_save },
+	{ "restore", "go on with a machine that was saved", cmd_restore },
+	{ "inspect", "say what is in a saved machine's file", cmd_inspect },
 	{ "host", "say what this host's KVM offers", cmd_host },
 	{ "help", "say what there is", cmd_help },
 	{ "version", "print the version", cmd_version },

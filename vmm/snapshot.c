@@ -20,11 +20,24 @@ void snapshot_free(struct snapshot *snap)
 	snapshot_init(snap);
 }
 
-const struct section *snapshot_find(const struct snapshot *snap, const char *name)
+static struct section *find(const struct snapshot *snap, const char *name)
 {
 	for (unsigned int i = 0; i < snap->n; i++)
 		if (!strcmp(snap->sections[i].name, name))
 			return &snap->sections[i];
+	return NULL;
+}
+
+const struct section *snapshot_find(const struct snapshot *snap, const char *name)
+{
+	return find(snap, name);
+}
+
+const char *snapshot_left(const struct snapshot *snap)
+{
+	for (unsigned int i = 0; i < snap->n; i++)
+		if (!snap->sections[i].taken && !snap->sections[i].optional)
+			return snap->sections[i].name;
 	return NULL;
 }
 
@@ -54,10 +67,10 @@ int snapshot_add(struct snapshot *snap, const char *name, uint32_t version,
 	return 0;
 }
 
-int snapshot_get(const struct snapshot *snap, const char *name, uint32_t version,
+int snapshot_get(struct snapshot *snap, const char *name, uint32_t version,
 		 void (*load)(void *arg, struct state *s), void *arg, struct fail *fail)
 {
-	const struct section *section = snapshot_find(snap, name);
+	struct section *section = find(snap, name);
 	struct stream stream;
 	struct state s;
 
@@ -69,6 +82,7 @@ int snapshot_get(const struct snapshot *snap, const char *name, uint32_t version
 				"the snapshot's section %s has version %u, this vmm reads up to "
 				"%u; restore it with a newer one",
 				name, section->version, version);
+	section->taken = true;
 	stream_open_data(&stream, section->data, section->len);
 	state_init_load(&s, &stream);
 	load(arg, &s);

@@ -30,6 +30,7 @@ struct section {
 	bool optional; /* a reader that does not know it goes on without */
 	uint8_t *data; /* owned */
 	uint64_t len;
+	bool taken; /* snapshot_get() has read it */
 };
 
 /* Where a run of RAM lies in the file. */
@@ -66,8 +67,12 @@ const struct section *snapshot_find(const struct snapshot *snap, const char *nam
 
 /* Lets `load` read the section to its end. EXIT_SNAPSHOT with a sentence that names section and
  * record: one that is missing, of a later version than `version`, or that does not hold. */
-int snapshot_get(const struct snapshot *snap, const char *name, uint32_t version,
+int snapshot_get(struct snapshot *snap, const char *name, uint32_t version,
 		 void (*load)(void *arg, struct state *s), void *arg, struct fail *fail);
+
+/* A section that nobody took and that is not optional: part of a machine that this one is not. NULL
+ * when there is none. */
+const char *snapshot_left(const struct snapshot *snap);
 
 /* --- files ------------------------------------------------------------------------------------ */
 

@@ -130,15 +130,27 @@ int vm_add_ram(struct vm *vm, gpa_t base, uint64_t size, struct fail *fail)
 			(unsigned long long)(size >> 20), strerror(-err));
 }
 
+/* To give a file's pages back would show the file again. */
+static int clear_mapping(const struct guest_ram *ram)
+{
+	if (mmap(ram->host, ram->size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return -1;
+	madvise(ram->host, ram->size, MADV_HUGEPAGE);
+	return 0;
+}
+
 int vm_clear_ram(struct vm *vm, struct fail *fail)
 {
 	for (unsigned int i = 0; i < vm->mem.nram; i++) {
 		const struct guest_ram *ram = &vm->mem.ram[i];
 
-		if (madvise(ram->host, ram->size, MADV_DONTNEED))
+		if (vm->ram_is_file ? clear_mapping(ram)
+				    : madvise(ram->host, ram->size, MADV_DONTNEED))
 			return fail_set(fail, EXIT_HOST, -errno, "cannot clear guest memory: %s",
 					strerror(errno));
 	}
+	vm->ram_is_file = false;
 	return 0;
 }
 
@@ -253,6 +265,7 @@ int vm_power_on(struct vm *vm, uint64_t pc, uint64_t x0, struct fail *fail)
 	vm->end = VM_END_NONE;
 	vm->request = VM_PAUSE;
 	vm->parked = 0;
+	vm->clock_stopped = false;
 	if (vm->fw)
 		psci_reset(vm->fw->psci);
 	err = make_kernel_half(vm, fail);
@@ -325,10 +338,18 @@ void vm_pause(struct vm *vm)
 	while (vm->parked < started_threads(vm))
 		pthread_cond_wait(&vm->all_parked, &vm->run_lock);
 	pthread_mutex_unlock(&vm->run_lock);
+	/* The physical counter is left alone: to shift it makes each read of it an exit. */
+	if (!vm->clock_stopped) {
+		vm->clock_stopped = !regs_clock_read(&vm->vcpus[0].kvm, &vm->clock);
+		vm->clock.has_phys = false;
+	}
 }
 
 void vm_resume(struct vm *vm)
 {
+	if (vm->clock_stopped && regs_clock_write(&vm->vcpus[0].kvm, &vm->clock))
+		log_line(vm->log, LOG_WARNING, "the guest's clock cannot be set");
+	vm->clock_stopped = false;
 	set_request(vm, VM_RUN);
 }
 
@@ -428,12 +449,18 @@ bool vm_park(struct vm *vm, struct vcpu *vcpu)
 	return go;
 }
 
-enum vm_end vm_run(struct vm *vm)
+enum vm_end vm_run(struct vm *vm, bool paused)
 {
-	vm_resume(vm);
+	if (!paused)
+		vm_resume(vm);
 	loop_run(vm->loop);
 	vm_pause(vm);
 	return vm->end;
+}
+
+void vm_interrupt(struct vm *vm)
+{
+	loop_stop(vm->loop);
 }
 
 void vm_end(struct vm *vm, enum vm_end why, int code)

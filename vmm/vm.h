@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "arch/arm64/cpu.h"
+#include "arch/arm64/regs_state.h"
 #include "firmware/smccc.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/fail.h"
@@ -54,8 +55,13 @@ struct vm {
 	struct vcpu *vcpus;
 	unsigned int ncpus;
 	bool powered;
+	bool ram_is_file; /* RAM is a private mapping of a snapshot */
 	enum vm_unmapped unmapped;
 	const struct smccc *fw; /* borrowed; NULL: the kernel serves PSCI by itself */
+
+	/* The guest's counters while it stands still; its vCPUs go on from there. */
+	struct clock clock;
+	bool clock_stopped;
 
 	pthread_mutex_t run_lock;
 	pthread_cond_t all_parked; /* `parked` has grown; vCPUs wait for their own `wake` */
@@ -88,8 +94,10 @@ int vm_power_on(struct vm *vm, uint64_t pc, uint64_t x0, struct fail *fail);
 /* Ends the vCPU threads and closes the kernel's half. */
 void vm_power_off(struct vm *vm);
 
-/* Every vCPU thread parked, its last MMIO access completed. Loop thread. */
+/* Every vCPU thread parked, its last MMIO access completed, and the guest's counter stopped. Loop
+ * thread. */
 void vm_pause(struct vm *vm);
+/* The counter goes on from where it was. */
 void vm_resume(struct vm *vm);
 /* Whether the vCPUs are asked to stand still. Loop thread. */
 bool vm_paused(const struct vm *vm);
@@ -98,9 +106,11 @@ bool vm_paused(const struct vm *vm);
  * array a kind, of one number a vCPU. Kinds that nobody had are left out. Loop thread. */
 void vm_stat(const struct vm *vm, struct json_out *out);
 
-/* Runs vCPUs and loop until the machine ends; the caller becomes the loop thread. The vCPUs are
- * paused when it returns. */
-enum vm_end vm_run(struct vm *vm);
+/* Runs the loop, and the vCPUs unless they are to stay `paused`, until the machine ends; the caller
+ * becomes the loop thread. The vCPUs are paused when it returns; VM_END_NONE after vm_interrupt(). */
+enum vm_end vm_run(struct vm *vm, bool paused);
+/* Makes vm_run() return while the machine has not ended, for what has to have all of it still. */
+void vm_interrupt(struct vm *vm);
 /* Ends vm_run(): the first cause counts. Any thread. `code` matters for VM_END_QUIT. */
 void vm_end(struct vm *vm, enum vm_end why, int code);
 

@@ -53,6 +53,32 @@ int cpu_plan(const struct kvm *kvm, bool pmu, struct cpu_model *model, struct fa
 	return 0;
 }
 
+void cpu_plan_like(struct cpu_model *model, const struct cpu_model *like, struct findings *refused)
+{
+	const struct {
+		const char *name;
+		bool *has;
+		bool wants;
+		unsigned int features;
+	} parts[] = {
+		{ "SVE", &model->sve, like->sve, 1u << KVM_ARM_VCPU_SVE },
+		{ "pointer authentication", &model->pauth, like->pauth,
+		  1u << KVM_ARM_VCPU_PTRAUTH_ADDRESS | 1u << KVM_ARM_VCPU_PTRAUTH_GENERIC },
+		{ "stolen time", &model->pvtime, like->pvtime, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (parts[i].wants && !*parts[i].has)
+			findings_add(refused, "the guest has %s, this host's KVM does not",
+				     parts[i].name);
+		if (!parts[i].wants)
+			model->init.features[0] &= ~parts[i].features;
+		*parts[i].has &= parts[i].wants;
+	}
+	model->has_vls = like->has_vls && model->sve;
+	memcpy(model->vls, like->vls, sizeof(model->vls));
+}
+
 static int max_psci(const struct kvm *kvm, const struct cpu_model *model, uint64_t *version)
 {
 	struct kvm scratch = { .sys_fd = kvm->sys_fd, .vm_fd = -1, .run_size = kvm->run_size };
@@ -108,6 +134,9 @@ int cpu_init(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct 
 	if (vcpu->id && !model->user_psci)
 		init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
 	err = kvm_vcpu_init(vcpu, &init);
+	if (!err && model->has_vls && kvm_reg_set(vcpu, KVM_REG_ARM64_SVE_VLS, model->vls))
+		return fail_set(fail, EXIT_SNAPSHOT, -EINVAL,
+				"this host's SVE does not have the guest's vector lengths");
 	if (!err && model->sve)
 		err = kvm_vcpu_finalize(vcpu, KVM_ARM_VCPU_SVE);
 	if (!err)

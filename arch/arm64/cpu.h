@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "vmm/core/fail.h"
+#include "vmm/core/findings.h"
 #include "vmm/kvm.h"
 
 /* What all vCPUs of a machine are made of, decided once before any exists. */
@@ -15,6 +16,9 @@ struct cpu_model {
 	bool sve, pauth, pmu, pvtime;
 	bool user_psci; /* CPUs are switched on by our own PSCI */
 	uint32_t psci_version; /* of the kernel's PSCI; 0: its default */
+	/* SVE vector lengths, as KVM_REG_ARM64_SVE_VLS; otherwise all of the host's. */
+	bool has_vls;
+	uint64_t vls[KVM_ARM64_SVE_VLS_WORDS];
 };
 
 /* IPA bits that addresses below `top` need, at least the 32 that KVM wants. */
@@ -25,6 +29,11 @@ unsigned int cpu_ipa_bits(uint64_t top);
  * `pmu` asks for it (EXIT_CONFIG if the host has none). Needs the VM, before its vCPUs.
  */
 int cpu_plan(const struct kvm *kvm, bool pmu, struct cpu_model *model, struct fail *fail);
+
+/* Restricts the model to what `like` has. What `like` has and this host does not is added to
+ * `refused`. */
+void cpu_plan_like(struct cpu_model *model, const struct cpu_model *like,
+		   struct findings *refused);
 
 /*
  * The PSCI version that the kernel's own implementation shows, for cpu_init(): 0 is its default,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "arch/arm64/layout.h"
+#include "arch/arm64/vgic_state.h"
 #include "vmm/core/device.h"
 #include "vmm/core/fdt.h"
 
@@ -283,6 +284,39 @@ static void vgic_describe(struct irqchip *chip, struct fdt *fdt)
 	dt_end(fdt);
 }
 
+/* The kernel delivers an irqfd's signal some time later; to take the irqfd away waits for that. */
+static int flush_irqfds(struct vgic *vgic)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < vgic->nlines; i++) {
+		const struct line *line = &vgic->lines[i];
+
+		if (line->fd < 0)
+			continue;
+		err = kvm_irqfd(vgic->kvm, line->fd, line->spi, false);
+		if (!err)
+			err = kvm_irqfd(vgic->kvm, line->fd, line->spi, true);
+	}
+	return err;
+}
+
+static void vgic_state_op(struct irqchip *chip, struct state *s, struct findings *refused)
+{
+	struct vgic *vgic = container_of(chip, struct vgic, chip);
+	const struct vgic_view view = {
+		.fd = vgic->fd,
+		.v3 = vgic->cfg.version == VGIC_V3,
+		.cpus = vgic->cfg.cpus,
+		.irqs = LAYOUT_NR_SPIS,
+	};
+	int err = s->loading ? 0 : flush_irqfds(vgic);
+
+	if (err && !s->err)
+		s->err = err;
+	vgic_state(&view, s, refused);
+}
+
 static void vgic_destroy(struct irqchip *chip)
 {
 	struct vgic *vgic = container_of(chip, struct vgic, chip);
@@ -297,6 +331,7 @@ static void vgic_destroy(struct irqchip *chip)
 static const struct irqchip_ops vgic_ops = {
 	.connect = vgic_connect,
 	.describe = vgic_describe,
+	.state = vgic_state_op,
 	.destroy = vgic_destroy,
 };
 

@@ -136,6 +136,12 @@ static uint64_t attr_of(const struct vgic_view *view, const struct row *row, uin
 	return cpu << 32 | (offset + (row->wide ? 0 : i * step));
 }
 
+/* Not there: priority bits that a host does not have, GICv2 registers that it does not keep. */
+static bool absent(const struct row *row, int err)
+{
+	return err == -ENXIO || (row->wide && err == -EINVAL);
+}
+
 static int get_row(const struct vgic_view *view, const struct row *row, uint32_t *words)
 {
 	unsigned int n = row_words(view, row);
@@ -145,8 +151,7 @@ static int get_row(const struct vgic_view *view, const struct row *row, uint32_t
 		int err = kvm_attr_get(view->fd, row->group, attr_of(view, row, row->offset, i),
 				       words + i);
 
-		/* Priority bits that a host does not have, GICv2 registers it does not keep. */
-		if (err == -ENXIO)
+		if (absent(row, err))
 			memset(words + i, 0, step * sizeof(*words));
 		else if (err)
 			return err;
@@ -178,7 +183,7 @@ static void set_row(const struct vgic_view *view, const struct row *row, uint32_
 					   &ones);
 		if (!err)
 			err = kvm_attr_set(view->fd, row->group, attr, words + i);
-		if (err == -ENXIO && !words[i])
+		if (absent(row, err) && !words[i])
 			err = 0;
 		if (err)
 			refuse(refused, row, attr, words[i], err);

@@ -5,7 +5,9 @@
 #include "vmm/core/irq.h"
 
 struct fdt;
+struct findings;
 struct irqchip;
+struct state;
 
 /*
  * The machine's interrupt controller, in the kernel or in userspace. It outlives a reset of the
@@ -17,6 +19,9 @@ struct irqchip_ops {
 	int (*connect)(struct irqchip *chip, struct irq *irq);
 	/* Adds the controller's node, phandle FDT_PHANDLE_GIC. */
 	void (*describe)(struct irqchip *chip, struct fdt *fdt);
+	/* Saves or loads what the guest sees of it, while no vCPU runs; the devices' lines are set
+	 * again by the devices. What this host cannot take is added to `refused`. */
+	void (*state)(struct irqchip *chip, struct state *s, struct findings *refused);
 	void (*destroy)(struct irqchip *chip);
 };
 

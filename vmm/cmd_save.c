@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "vmm/commands.h"
+#include "vmm/control_client.h"
+#include "vmm/core/json.h"
+#include "vmm/core/opts.h"
+
+enum { ANSWER_MS = 30000, LINE = 1024 };
+
+struct save_args {
+	bool keep_running, json;
+};
+
+#define AT(field) .offset = offsetof(struct save_args, field)
+
+static const struct opt save_options[] = {
+	{ "keep-running", 0, OPT_FLAG, NULL, NULL, "the machine goes on; otherwise it ends, with 36",
+	  AT(keep_running) },
+	{ "json", 0, OPT_FLAG, NULL, NULL, "say the result as JSON on stdout", AT(json) },
+	{ 0 },
+};
+
+/* The file that takes the target's place when it is whole. */
+struct target {
+	const char *path;
+	char dir[PATH_MAX], temp[PATH_MAX];
+	int fd;
+};
+
+/* Beside the target: a rename never crosses a file system. */
+static int target_open(struct target *t, const char *path, struct fail *fail)
+{
+	char copy[PATH_MAX];
+
+	t->path = path;
+	snprintf(copy, sizeof(copy), "%s", path);
+	snprintf(t->dir, sizeof(t->dir), "%s", dirname(copy));
+	if (snprintf(t->temp, sizeof(t->temp), "%s/.vmm-save-XXXXXX", t->dir) >=
+	    (int)sizeof(t->temp))
+		return fail_set(fail, EXIT_CONFIG, -ENAMETOOLONG, "%s: the path is too long", path);
+	t->fd = mkostemp(t->temp, O_CLOEXEC);
+	if (t->fd < 0)
+		return fail_set(fail, EXIT_CONFIG, -errno,
+				"cannot write to the folder of %s: %s; name another file", path,
+				strerror(errno));
+	return 0;
+}
+
+/* On stable storage under its name, or not there at all. */
+static int target_commit(struct target *t, struct fail *fail)
+{
+	int dir = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fsync(t->fd) || rename(t->temp, t->path) ? -errno : 0;
+
+	if (!err)
+		t->temp[0] = 0;
+	if (!err && dir >= 0 && fsync(dir))
+		err = -errno;
+	if (dir >= 0)
+		close(dir);
+	return err ? fail_set(fail, EXIT_HOST, err, "cannot finish %s: %s", t->path, strerror(-err))
+		   : 0;
+}
+
+static void target_drop(struct target *t)
+{
+	if (t->temp[0])
+		unlink(t->temp);
+	close(t->fd);
+}
+
+static void show_progress(const struct json_object *obj)
+{
+	const struct json_field *done = json_get(obj, "done"), *total = json_get(obj, "total");
+
+	if (!done || !total || total->num <= 0)
+		return;
+	fprintf(stderr, isatty(STDERR_FILENO) ? "\r%3lld %% of %lld MiB" : "%lld %% of %lld MiB\n",
+		(long long)(done->num * 100 / total->num), (long long)(total->num >> 20));
+}
+
+/* The last line says how it ended: 0, or the machine's own reason. */
+static int take_end(const struct json_object *obj, struct fail *fail)
+{
+	const struct json_field *ok = json_get(obj, "ok"), *code = json_get(obj, "code");
+	const char *why = json_get_str(obj, "error");
+
+	if (ok && ok->num)
+		return 0;
+	return fail_set(fail, code && code->num == EXIT_CONFIG ? EXIT_CONFIG : EXIT_HOST, -EIO,
+			"the machine was not saved: %s", why ? why : "it does not say why");
+}
+
+static int follow(FILE *report, const struct save_args *args, struct fail *fail)
+{
+	char line[LINE], copy[LINE];
+	struct json_object obj;
+
+	while (fgets(line, sizeof(line), report)) {
+		line[strcspn(line, "\n")] = 0;
+		memcpy(copy, line, sizeof(copy));
+		if (json_parse(line, &obj))
+			break;
+		if (!json_get(&obj, "ok")) {
+			show_progress(&obj);
+			continue;
+		}
+		if (isatty(STDERR_FILENO))
+			fputs("\r\033[K", stderr);
+		if (args->json)
+			puts(copy);
+		return take_end(&obj, fail);
+	}
+	return fail_set(fail, EXIT_HOST, -EPIPE, "the machine has ended before it was saved");
+}
+
+static int save_to(const char *name, int fd, const struct save_args *args, struct fail *fail)
+{
+	const char *line = args->keep_running ? "{\"command\":\"save\",\"keep_running\":true}"
+					      : "{\"command\":\"save\"}";
+	struct control_conn *conn = NULL;
+	int pair[2], fds[2], err;
+	FILE *report;
+	char *reply;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return fail_set(fail, EXIT_HOST, -errno, "cannot make a socket: %s",
+				strerror(errno));
+	fds[0] = fd;
+	fds[1] = pair[1];
+	err = control_open(name, ANSWER_MS, &conn, fail);
+	if (!err)
+		err = control_ask_files(conn, line, fds, 2, &reply, fail);
+	close(pair[1]);
+	report = err ? NULL : fdopen(pair[0], "r");
+	if (report)
+		err = follow(report, args, fail);
+	if (report)
+		fclose(report);
+	else
+		close(pair[0]);
+	control_close(conn);
+	return err;
+}
+
+static int save(const char *name, const char *path, const struct save_args *args, struct fail *fail)
+{
+	struct target target;
+	int err = target_open(&target, path, fail);
+
+	if (err)
+		return err;
+	err = save_to(name, target.fd, args, fail);
+	if (!err)
+		err = target_commit(&target, fail);
+	target_drop(&target);
+	return err;
+}
+
+int cmd_save(int argc, char **argv)
+{
+	struct save_args args = { 0 };
+	struct fail fail = { 0 };
+	int words;
+
+	if (argc == 1 && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))) {
+		puts("usage: vmm save [OPTIONS] NAME FILE\n");
+		opts_help(save_options, stdout);
+		return EXIT_OK;
+	}
+	words = opts_parse(save_options, argc, argv, &args, &fail);
+	if (words >= 0 && words != 2)
+		fail_set(&fail, EXIT_CONFIG, -EINVAL,
+			 "which machine, and to which file? usage: vmm save NAME FILE");
+	if (words == 2)
+		save(argv[0], argv[1], &args, &fail);
+	if (fail.text[0])
+		fprintf(stderr, "vmm: %s\n", fail.text);
+	return fail.text[0] ? (int)fail.code : EXIT_OK;
+}

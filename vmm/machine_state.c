@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/machine_state.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arch/arm64/regs_state.h"
+#include "firmware/psci.h"
+#include "vmm/vm.h"
+
+enum { MACHINE_VERSION = 1, OPTIONS_MAX = 1 << 20, DEVICE_PATH = 32 };
+
+/* --- what it is made of ----------------------------------------------------------------------- */
+
+/* A text with its length; loading allocates. */
+static void state_text(struct state *s, const char *name, char **text, uint32_t max)
+{
+	uint32_t len = 0;
+
+	if (s->loading)
+		*text = calloc(1, (size_t)max + 1);
+	else
+		len = (uint32_t)strnlen(*text, max);
+	if (!*text && !s->err)
+		s->err = -ENOMEM;
+	if (!s->err)
+		state_blob(s, name, *text, &len, max);
+	if (s->loading && !s->err)
+		state_check(s, strlen(*text) == len, name);
+}
+
+static void saved_state(void *arg, struct state *s)
+{
+	struct machine_saved *saved = arg;
+
+	state_text(s, "options", &saved->options, OPTIONS_MAX);
+	state_text(s, "cwd", &saved->cwd, PATH_MAX);
+	state_u32(s, "counter_hz", &saved->counter_hz);
+	state_u32(s, "gic", &saved->gic);
+	state_check(s, saved->gic == VGIC_V2 || saved->gic == VGIC_V3, "gic");
+	state_bool(s, "user_psci", &saved->user_psci);
+	state_u32(s, "psci_version", &saved->psci_version);
+	state_bool(s, "sve", &saved->cpu.sve);
+	state_bool(s, "pauth", &saved->cpu.pauth);
+	state_bool(s, "pvtime", &saved->cpu.pvtime);
+}
+
+static int saved_fill(const struct machine *m, struct machine_saved *saved)
+{
+	size_t size;
+	FILE *out = open_memstream(&saved->options, &size);
+
+	if (!out)
+		return -errno;
+	opts_print(&machine_config(m)->given, NULL, out);
+	if (fclose(out))
+		return -errno;
+	if (size > OPTIONS_MAX)
+		return -E2BIG;
+	saved->cwd = getcwd(NULL, 0);
+	if (!saved->cwd)
+		return -errno;
+	saved->counter_hz = regs_clock_hz();
+	machine_made_of(m, saved);
+	return 0;
+}
+
+int machine_saved_read(struct snapshot *snap, struct machine_saved *saved, struct fail *fail)
+{
+	*saved = (struct machine_saved){ 0 };
+	return snapshot_get(snap, "machine", MACHINE_VERSION, saved_state, saved, fail);
+}
+
+int machine_saved_vls(const struct snapshot *snap, struct machine_saved *saved, struct fail *fail)
+{
+	const struct section *section = snapshot_find(snap, "vcpu/0");
+	uint8_t *record = malloc(REGS_STATE_MAX);
+	uint32_t len = 0;
+	struct stream stream;
+	struct state s;
+	int err = -ENOENT;
+
+	if (!record)
+		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+	if (section) {
+		stream_open_data(&stream, section->data, section->len);
+		state_init_load(&s, &stream);
+		state_blob(&s, "regs", record, &len, REGS_STATE_MAX);
+		stream_close(&stream);
+		err = s.err ? s.err : regs_find_vls(record, len, saved->cpu.vls);
+	}
+	free(record);
+	saved->cpu.has_vls = !err;
+	if (!err || (err == -ENOENT && section && !saved->cpu.sve))
+		return 0;
+	return fail_set(fail, EXIT_SNAPSHOT, err,
+			"the snapshot's section vcpu/0 does not hold the registers of a vCPU");
+}
+
+void machine_saved_free(struct machine_saved *saved)
+{
+	free(saved->options);
+	free(saved->cwd);
+	saved->options = saved->cwd = NULL;
+}
+
+/* --- parts ------------------------------------------------------------------------------------ */
+
+/* What a section's visitor needs. */
+struct part {
+	struct vm *vm;
+	struct vcpu *vcpu;
+	struct device *dev;
+	struct findings *refused;
+};
+
+static void clock_state(void *arg, struct state *s)
+{
+	struct vm *vm = ((struct part *)arg)->vm;
+	struct clock *clock = &vm->clock;
+	struct clock now;
+
+	/* The physical counter goes on while the virtual one stands, unless it was set, too. */
+	if (!s->loading && !clock->has_phys && !regs_clock_read(&vm->vcpus[0].kvm, &now)) {
+		clock->phys = now.phys;
+		clock->has_phys = now.has_phys;
+	}
+	state_u64(s, "virtual", &clock->virt);
+	state_u64(s, "physical", &clock->phys);
+	state_bool(s, "has_physical", &clock->has_phys);
+	if (s->loading)
+		vm->clock_stopped = !s->err;
+}
+
+static void events_state(const struct kvm_vcpu *vcpu, struct state *s)
+{
+	struct kvm_vcpu_events events = { 0 };
+	int err = s->loading ? 0 : kvm_vcpu_events_get(vcpu, &events);
+
+	state_bytes(s, "events", &events, sizeof(events));
+	if (!err && s->loading && !s->err)
+		err = kvm_vcpu_events_set(vcpu, &events);
+	if (err && !s->err)
+		s->err = err;
+}
+
+static void mp_state(const struct kvm_vcpu *vcpu, struct state *s)
+{
+	uint32_t now = 0, state;
+	int err = kvm_mp_state_get(vcpu, &now);
+
+	state = now;
+	state_u32(s, "mp_state", &state);
+	if (!err && s->loading && !s->err && state != now)
+		err = kvm_mp_state_set(vcpu, state);
+	if (err && !s->err)
+		s->err = err;
+}
+
+static void vcpu_state(void *arg, struct state *s)
+{
+	struct part *part = arg;
+	struct vcpu *vcpu = part->vcpu;
+
+	regs_state(&vcpu->kvm, s, part->refused);
+	events_state(&vcpu->kvm, s);
+	mp_state(&vcpu->kvm, s);
+	/* Its thread waits under this lock, and looks at these when it goes on. */
+	pthread_mutex_lock(&part->vm->run_lock);
+	state_bool(s, "off", &vcpu->off);
+	state_bool(s, "start", &vcpu->start);
+	state_bool(s, "suspended", &vcpu->suspended);
+	state_u64(s, "entry", &vcpu->entry);
+	state_u64(s, "context", &vcpu->context);
+	/* Only our own PSCI has CPUs that it switches on. */
+	state_check(s, part->vm->fw || (!vcpu->off && !vcpu->start), "off");
+	pthread_mutex_unlock(&part->vm->run_lock);
+}
+
+static void gic_state(void *arg, struct state *s)
+{
+	struct part *part = arg;
+
+	part->vm->chip->ops->state(part->vm->chip, s, part->refused);
+}
+
+static void firmware_state(void *arg, struct state *s)
+{
+	psci_state(((struct part *)arg)->vm->fw->psci, s);
+}
+
+static void device_state(void *arg, struct state *s)
+{
+	struct device *dev = ((struct part *)arg)->dev;
+
+	pthread_mutex_lock(&dev->lock);
+	dev->ops->state(dev, s);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+typedef int (*section_fn)(struct snapshot *snap, const char *name,
+			  void (*fn)(void *arg, struct state *s), void *arg, struct fail *fail);
+
+/* In the order of loading: vCPUs before the controller, whose registers are of existing CPUs; the
+ * controller before the devices, which set their lines. */
+static int each_section(struct vm *vm, struct snapshot *snap, section_fn section,
+			struct findings *refused, struct fail *fail)
+{
+	struct part part = { .vm = vm, .refused = refused };
+	char name[DEVICE_PATH];
+	int err = section(snap, "clock", clock_state, &part, fail);
+
+	for (unsigned int i = 0; !err && i < vm->ncpus; i++) {
+		part.vcpu = &vm->vcpus[i];
+		snprintf(name, sizeof(name), "vcpu/%u", i);
+		err = section(snap, name, vcpu_state, &part, fail);
+	}
+	if (!err)
+		err = section(snap, "gic", gic_state, &part, fail);
+	if (!err && vm->fw)
+		err = section(snap, "psci", firmware_state, &part, fail);
+	for (unsigned int i = 0; !err && i < vm->ndevices; i++) {
+		part.dev = vm->devices[i];
+		snprintf(name, sizeof(name), "device/%s", part.dev->name);
+		err = section(snap, name, device_state, &part, fail);
+	}
+	return err;
+}
+
+static int save_section(struct snapshot *snap, const char *name,
+			void (*fn)(void *arg, struct state *s), void *arg, struct fail *fail)
+{
+	return snapshot_add(snap, name, MACHINE_VERSION, fn, arg, fail);
+}
+
+static int load_section(struct snapshot *snap, const char *name,
+			void (*fn)(void *arg, struct state *s), void *arg, struct fail *fail)
+{
+	return snapshot_get(snap, name, MACHINE_VERSION, fn, arg, fail);
+}
+
+int machine_save(struct machine *m, struct snapshot *snap, struct fail *fail)
+{
+	struct machine_saved saved = { 0 };
+	int err = saved_fill(m, &saved);
+
+	if (err)
+		fail_set(fail, EXIT_HOST, err, "cannot save the machine: %s", strerror(-err));
+	else
+		err = snapshot_add(snap, "machine", MACHINE_VERSION, saved_state, &saved, fail);
+	machine_saved_free(&saved);
+	return err ? err : each_section(machine_vm(m), snap, save_section, NULL, fail);
+}
+
+int machine_load(struct machine *m, struct snapshot *snap, struct findings *refused,
+		 struct fail *fail)
+{
+	int err = each_section(machine_vm(m), snap, load_section, refused, fail);
+	const char *left = err ? NULL : snapshot_left(snap);
+
+	if (left)
+		findings_add(refused, "the snapshot has a section %s, this machine no such part",
+			     left);
+	return err;
+}

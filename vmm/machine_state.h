@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_MACHINE_STATE_H
+#define VMM_MACHINE_STATE_H
+
+#include "arch/arm64/cpu.h"
+#include "arch/arm64/vgic.h"
+#include "vmm/config.h"
+#include "vmm/core/findings.h"
+#include "vmm/machine.h"
+#include "vmm/snapshot.h"
+
+/*
+ * A machine as sections of a snapshot: "machine" (what it was made of), "clock", "vcpu/N", "gic",
+ * "psci" where it is ours, and "device/NAME" each. The machine stands still: vCPUs parked, nothing
+ * under way in its devices. RAM is the snapshot's own matter.
+ */
+
+/* What the machine was made of: enough to make one like it. */
+struct machine_saved {
+	char *options; /* owned: a line each, as --config takes them */
+	char *cwd; /* owned: what paths that do not begin with / were relative to */
+	uint32_t counter_hz; /* CNTFRQ_EL0 */
+	uint32_t gic; /* enum vgic_version */
+	bool user_psci;
+	uint32_t psci_version;
+	struct cpu_model cpu; /* only what cpu_plan_like() looks at */
+};
+
+/* Adds all sections. 0 or -errno with a sentence. */
+int machine_save(struct machine *m, struct snapshot *snap, struct fail *fail);
+
+/* Reads the section "machine": EXIT_SNAPSHOT. */
+int machine_saved_read(struct snapshot *snap, struct machine_saved *saved, struct fail *fail);
+/* Adds the SVE vector lengths, which the vCPUs' registers hold. EXIT_SNAPSHOT. */
+int machine_saved_vls(const struct snapshot *snap, struct machine_saved *saved, struct fail *fail);
+void machine_saved_free(struct machine_saved *saved);
+
+/*
+ * Loads all other sections into a machine that was made like the saved one and started, paused, and
+ * whose RAM is loaded. What this host refuses is added to `refused`, all of it; a section that does
+ * not hold is EXIT_SNAPSHOT.
+ */
+int machine_load(struct machine *m, struct snapshot *snap, struct findings *refused,
+		 struct fail *fail);
+
+#endif

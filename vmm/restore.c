@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/restore.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "arch/arm64/regs_state.h"
+#include "vmm/vm.h"
+
+int restore_open(struct restore *r, int fd, struct fail *fail)
+{
+	int err = snapshot_open(&r->snap, fd, fail);
+
+	return err ? err : machine_saved_read(&r->snap, &r->saved, fail);
+}
+
+/* --- RAM that is verified while the guest runs ------------------------------------------------ */
+
+static void verify_work(struct loop_job *job)
+{
+	struct restore *r = container_of(job, struct restore, verify);
+
+	/* The sentence is made again where it can be said. */
+	snapshot_load_wait(&r->load, NULL);
+}
+
+static void verify_done(struct loop_job *job)
+{
+	struct restore *r = container_of(job, struct restore, verify);
+	struct fail fail = { 0 };
+
+	r->verifying = false;
+	if (!snapshot_load_wait(&r->load, &fail))
+		return;
+	log_line(r->log, LOG_ERROR, "%s; the guest is stopped", fail.text);
+	vm_end(r->vm, VM_END_QUIT, (int)fail.code);
+}
+
+static int verify_start(struct restore *r, struct fail *fail)
+{
+	const struct guest_mem *mem = &r->vm->mem;
+	int err = snapshot_load_start(&r->load, &r->snap, mem, true, fail);
+
+	if (err)
+		return err;
+	r->verify.work = verify_work;
+	r->verify.done = verify_done;
+	err = loop_offload(r->vm->loop, &r->verify);
+	r->verifying = !err;
+	return err ? fail_set(fail, EXIT_HOST, err, "cannot start a thread: %s", strerror(-err))
+		   : 0;
+}
+
+/* --- in order --------------------------------------------------------------------------------- */
+
+static int check_findings(const struct restore *r, struct fail *fail)
+{
+	if (!r->refused.n)
+		return 0;
+	return fail_set(fail, EXIT_SNAPSHOT, -ENOTSUP,
+			"this host cannot go on with the snapshot's machine, for %u reason%s above",
+			r->refused.n, r->refused.n == 1 ? "" : "s");
+}
+
+static int load_ram(struct restore *r, struct fail *fail)
+{
+	struct guest_mem *mem = &r->vm->mem;
+	int err = snapshot_fits(&r->snap, mem, fail);
+
+	if (err)
+		return err;
+	if (!r->lazy)
+		return snapshot_load_start(&r->load, &r->snap, mem, false, fail);
+	r->vm->ram_is_file = true;
+	return snapshot_map(&r->snap, mem, fail);
+}
+
+int restore_machine(struct restore *r, struct machine *m, struct log *log, struct fail *fail)
+{
+	uint32_t hz = regs_clock_hz();
+	int err;
+
+	r->vm = machine_vm(m);
+	r->log = log;
+	if (hz != r->saved.counter_hz)
+		findings_add(&r->refused,
+			     "the guest's counter (CNTFRQ_EL0) runs at %u Hz, this host's at %u",
+			     r->saved.counter_hz, hz);
+	err = load_ram(r, fail);
+	if (!err)
+		err = machine_start_empty(m, fail);
+	if (!r->lazy && r->load.nthreads) {
+		struct fail *ram = err ? NULL : fail;
+		int bad = snapshot_load_wait(&r->load, ram);
+
+		err = err ? err : bad;
+	}
+	if (!err)
+		err = machine_load(m, &r->snap, &r->refused, fail);
+	if (!err)
+		err = check_findings(r, fail);
+	if (!err && r->lazy)
+		err = verify_start(r, fail);
+	return err;
+}
+
+void restore_stop(struct restore *r)
+{
+	if (r->verifying)
+		loop_drain(r->vm->loop);
+}
+
+void restore_close(struct restore *r)
+{
+	snapshot_free(&r->snap);
+	machine_saved_free(&r->saved);
+	findings_free(&r->refused);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_RESTORE_H
+#define VMM_RESTORE_H
+
+#include "vmm/machine_state.h"
+#include "vmm/snapshot.h"
+
+/*
+ * A machine that comes out of a snapshot. The order is safe: nothing runs before everything was
+ * read and found right, but RAM with `lazy`, which is verified while the guest runs already.
+ */
+struct restore {
+	struct snapshot snap;
+	struct machine_saved saved;
+	struct findings refused;
+	bool lazy, paused;
+	/* private */
+	struct vm *vm;
+	struct log *log;
+	struct snapshot_load load;
+	struct loop_job verify;
+	bool verifying;
+};
+
+/* Opens the file, the caller's, and reads what it takes to make the machine. EXIT_SNAPSHOT. */
+int restore_open(struct restore *r, int fd, struct fail *fail);
+
+/* Fills the machine, made like r->saved, with RAM and state, ready to run. What this host refuses
+ * is in r->refused, and EXIT_SNAPSHOT says how much. */
+int restore_machine(struct restore *r, struct machine *m, struct log *log, struct fail *fail);
+
+/* Whoever verifies RAM has finished; before the machine's memory goes. */
+void restore_stop(struct restore *r);
+void restore_close(struct restore *r);
+
+#endif

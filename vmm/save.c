@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/save.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "vmm/machine_state.h"
+#include "vmm/snapshot.h"
+#include "vmm/vm.h"
+
+enum { LINE = 1024, ROUNDS_MAX = 1000 };
+
+static const uint64_t PROGRESS_NS = 200000000;
+
+struct reporter {
+	int fd;
+	uint64_t next; /* when to say how far it is */
+};
+
+/* A slow or dead listener costs nothing: what it has no room for is lost, but the end, for which
+ * it is waited a while (the socket's own limit). */
+static void send_line(int fd, struct json_out *out, char *line, int flags)
+{
+	size_t len;
+
+	json_close(out, '}');
+	len = strlen(line);
+	line[len++] = '\n';
+	if (send(fd, line, len, flags | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static void report_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct reporter *r = arg;
+	uint64_t now = loop_now_ns();
+	struct json_out out;
+	char line[LINE];
+
+	if (now < r->next && done < total)
+		return;
+	r->next = now + PROGRESS_NS;
+	json_out_init(&out, line, sizeof(line) - 1);
+	json_open(&out, NULL, '{');
+	json_uint(&out, "done", done);
+	json_uint(&out, "total", total);
+	send_line(r->fd, &out, line, MSG_DONTWAIT);
+}
+
+static void report_end(struct save *save, const struct fail *fail, uint64_t bytes, uint64_t ns)
+{
+	const struct timeval limit = { 5, 0 };
+	struct json_out out;
+	char line[LINE];
+
+	json_out_init(&out, line, sizeof(line) - 1);
+	json_open(&out, NULL, '{');
+	json_bool(&out, "ok", !fail->text[0]);
+	if (fail->text[0]) {
+		json_str(&out, "error", fail->text);
+		json_uint(&out, "code", fail->code);
+	} else {
+		json_uint(&out, "bytes", bytes);
+		json_uint(&out, "down_us", ns / 1000);
+	}
+	setsockopt(save->report, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	send_line(save->report, &out, line, 0);
+}
+
+bool save_ask(struct save *save, struct control_files *files, bool keep_running, bool paused)
+{
+	if (save->wanted || files->n != 2)
+		return false;
+	*save = (struct save){
+		.wanted = true,
+		.fd = files->fd[0],
+		.report = files->fd[1],
+		.keep_running = keep_running,
+		.was_paused = paused,
+	};
+	files->fd[0] = files->fd[1] = -1;
+	return true;
+}
+
+static void save_end(struct save *save)
+{
+	close(save->fd);
+	close(save->report);
+	save->wanted = false;
+}
+
+/* What the guest has asked of its devices is done, and they have nothing more to do. A network that
+ * never falls silent fills the guest's buffers, of which no new ones come. */
+static void settle(struct vm *vm)
+{
+	for (int i = 0; i < ROUNDS_MAX; i++) {
+		loop_drain(vm->loop);
+		if (!loop_poll(vm->loop, 0))
+			return;
+	}
+}
+
+bool save_do(struct save *save, struct machine *m)
+{
+	struct reporter reporter = { .fd = save->report };
+	const struct snapshot_progress progress = { report_progress, &reporter };
+	struct vm *vm = machine_vm(m);
+	uint64_t began = loop_now_ns(), bytes = 0;
+	struct fail fail = { 0 };
+	struct snapshot snap;
+	int err;
+
+	settle(vm);
+	snapshot_init(&snap);
+	err = machine_save(m, &snap, &fail);
+	if (!err)
+		err = snapshot_write(&snap, &vm->mem, save->fd, &progress, &bytes, &fail);
+	snapshot_free(&snap);
+	report_end(save, &fail, bytes, loop_now_ns() - began);
+	save_end(save);
+	return err || save->keep_running;
+}
+
+void save_drop(struct save *save)
+{
+	struct fail fail = { 0 };
+
+	if (!save->wanted)
+		return;
+	fail_set(&fail, EXIT_HOST, -EPIPE, "the machine has ended");
+	report_end(save, &fail, 0, 0);
+	save_end(save);
+}

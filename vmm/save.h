@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_SAVE_H
+#define VMM_SAVE_H
+
+#include "vmm/control.h"
+#include "vmm/machine.h"
+
+/* A client's wish to have the machine saved, carried out between two runs of its loop. */
+struct save {
+	bool wanted;
+	int fd, report; /* owned */
+	bool keep_running;
+	bool was_paused;
+};
+
+/* Takes both descriptors; false when they are not there, or another save is under way. */
+bool save_ask(struct save *save, struct control_files *files, bool keep_running, bool paused);
+
+/*
+ * Carries it out: the vCPUs are parked, the caller is the loop thread and outside of the loop.
+ * Requests under way are finished first. Whoever asked is told what became of it. Returns whether
+ * the machine is to go on: it was to be kept, or could not be saved.
+ */
+bool save_do(struct save *save, struct machine *m);
+
+/* Tells whoever asked that the machine has ended before. */
+void save_drop(struct save *save);
+
+#endif
