@@ -2,6 +2,8 @@
 #ifndef VMM_CONTROL_CLIENT_H
 #define VMM_CONTROL_CLIENT_H
 
+#include <stdint.h>
+
 #include "vmm/core/fail.h"
 
 /* A client's side of a machine's socket, as the commands use it: one request, then its answer. */
@@ -15,6 +17,10 @@ void control_close(struct control_conn *conn); /* NULL is fine */
 /* Sends a line (without its newline), and gives the answer's, which is the connection's until the
  * next call and may be changed. 0 or -errno with a sentence; -EPIPE: the machine has ended. */
 int control_ask(struct control_conn *conn, const char *line, char **reply, struct fail *fail);
+
+/* Waits until `deadline_ns` (CLOCK_MONOTONIC), while no answer is due: 0; -EPIPE when the machine has
+ * ended before. */
+int control_idle(struct control_conn *conn, uint64_t deadline_ns);
 
 /* Waits, for as long as it takes, until the machine closes the connection. */
 void control_wait_end(struct control_conn *conn);

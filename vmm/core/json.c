@@ -337,6 +337,22 @@ int json_parse(char *text, struct json_object *obj)
 	return 0;
 }
 
+int json_next(struct json_field *array, struct json_field *elem)
+{
+	char *at = array->text, *end;
+
+	if (!array->num++)
+		at = skip_space(at + 1);
+	*elem = (struct json_field){ 0 };
+	/* It was checked with what it is in; what was taken before has ended it with a NUL. */
+	if (!*at || *at == ']' || parse_value(&at, elem, 0))
+		return 0;
+	end = elem->end;
+	array->text = parse_separator(&at, ']') == 1 ? at : "";
+	*end = 0;
+	return 1;
+}
+
 const struct json_field *json_get(const struct json_object *obj, const char *key)
 {
 	for (unsigned int i = 0; i < obj->n; i++)

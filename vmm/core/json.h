@@ -28,7 +28,7 @@ enum json_type {
 struct json_field {
 	const char *key; /* UTF-8, no NUL inside */
 	enum json_type type;
-	int64_t num; /* JSON_INT; JSON_BOOL: 0 or 1 */
+	int64_t num; /* JSON_INT; JSON_BOOL: 0 or 1; JSON_ARRAY, private: elements taken */
 	char *text; /* a string's characters; of all else what was written */
 	char *end; /* private: where `text` ends */
 };
@@ -45,6 +45,12 @@ struct json_object {
  * many members, nested too deep).
  */
 int json_parse(char *text, struct json_object *obj);
+
+/*
+ * The next element of an array that json_parse() left: 1, or 0 behind the last one. The array's
+ * text is cut up; elements have no key.
+ */
+int json_next(struct json_field *array, struct json_field *elem);
 
 /* The member, or NULL. */
 const struct json_field *json_get(const struct json_object *obj, const char *key);
