@@ -59,9 +59,10 @@ static void print_object(char *text, const struct place *place)
 /* Elements are called by their "name", which is not said again, or counted. */
 static void print_elements(struct json_field *array, const struct place *place)
 {
+	char *rest = array->text + 1;
 	struct json_field elem;
 
-	for (unsigned int i = 0; json_next(array, &elem); i++) {
+	for (unsigned int i = 0; json_next(&rest, &elem); i++) {
 		struct json_object obj;
 		struct place at = { .in = place };
 		char number[16];

@@ -176,25 +176,34 @@ START_TEST(elements_of_an_array)
 	struct json_object obj, inner;
 	struct json_field elem;
 	unsigned int n = 0;
+	char *at;
 
 	ck_assert_int_eq(json_parse(line, &obj), 0);
-	while (json_next(&obj.fields[0], &elem)) {
+	at = obj.fields[0].text + 1;
+	while (json_next(&at, &elem)) {
 		ck_assert_uint_lt(n, 5);
 		ck_assert_str_eq(elem.text, texts[n]);
 		if (elem.type == JSON_OBJECT) {
+			char *in;
+
 			ck_assert_int_eq(json_parse(elem.text, &inner), 0);
-			ck_assert_int_eq(json_next(&inner.fields[0], &elem), 1);
+			in = inner.fields[0].text + 1;
+			ck_assert(json_next(&in, &elem));
 			ck_assert_str_eq(elem.text, "x");
-			ck_assert_int_eq(json_next(&inner.fields[0], &elem), 0);
+			ck_assert(!json_next(&in, &elem));
 		}
 		n++;
 	}
 	ck_assert_uint_eq(n, 5);
-	ck_assert_int_eq(json_next(&obj.fields[0], &elem), 0);
-	ck_assert_int_eq(json_next(&obj.fields[1], &elem), 0);
-	ck_assert_int_eq(json_next(&obj.fields[2], &elem), 0);
-	ck_assert_int_eq(json_next(&obj.fields[3], &elem), 1);
-	ck_assert_int_eq(json_next(&elem, &elem), 0);
+	ck_assert(!json_next(&at, &elem));
+	for (unsigned int i = 1; i < 3; i++) {
+		at = obj.fields[i].text + 1;
+		ck_assert(!json_next(&at, &elem));
+	}
+	at = obj.fields[3].text + 1;
+	ck_assert(json_next(&at, &elem));
+	at = elem.text + 1;
+	ck_assert(!json_next(&at, &elem));
 	free(line);
 }
 END_TEST

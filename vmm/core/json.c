@@ -337,20 +337,19 @@ int json_parse(char *text, struct json_object *obj)
 	return 0;
 }
 
-int json_next(struct json_field *array, struct json_field *elem)
+/* The array was checked by whoever read it: only its shape is looked at. */
+bool json_next(char **at, struct json_field *element)
 {
-	char *at = array->text, *end;
+	char *p = skip_space(*at);
 
-	if (!array->num++)
-		at = skip_space(at + 1);
-	*elem = (struct json_field){ 0 };
-	/* It was checked with what it is in; what was taken before has ended it with a NUL. */
-	if (!*at || *at == ']' || parse_value(&at, elem, 0))
-		return 0;
-	end = elem->end;
-	array->text = parse_separator(&at, ']') == 1 ? at : "";
-	*end = 0;
-	return 1;
+	if (!*p || *p == ']')
+		return false;
+	*element = (struct json_field){ 0 };
+	if (parse_value(&p, element, 0) || parse_separator(&p, ']') < 0)
+		return false;
+	*element->end = 0;
+	*at = p;
+	return true;
 }
 
 const struct json_field *json_get(const struct json_object *obj, const char *key)

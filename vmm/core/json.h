@@ -28,7 +28,7 @@ enum json_type {
 struct json_field {
 	const char *key; /* UTF-8, no NUL inside */
 	enum json_type type;
-	int64_t num; /* JSON_INT; JSON_BOOL: 0 or 1; JSON_ARRAY, private: elements taken */
+	int64_t num; /* JSON_INT; JSON_BOOL: 0 or 1 */
 	char *text; /* a string's characters; of all else what was written */
 	char *end; /* private: where `text` ends */
 };
@@ -46,16 +46,14 @@ struct json_object {
  */
 int json_parse(char *text, struct json_object *obj);
 
-/*
- * The next element of an array that json_parse() left: 1, or 0 behind the last one. The array's
- * text is cut up; elements have no key.
- */
-int json_next(struct json_field *array, struct json_field *elem);
-
 /* The member, or NULL. */
 const struct json_field *json_get(const struct json_object *obj, const char *key);
 /* A string's characters, or NULL if there is no such member or it is no string. */
 const char *json_get_str(const struct json_object *obj, const char *key);
+
+/* The next element of an array that was read as a member or an element: `*at` starts behind its bracket, at
+ * `text + 1`, and moves on; `key` is NULL. False behind the last. */
+bool json_next(char **at, struct json_field *element);
 
 struct json_out {
 	char *buf;
