@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/core/json.h"
+
 /* What a driver may add to the status; DEVICE_NEEDS_RESET is ours. */
 enum {
 	DRIVER_STATUS = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
@@ -36,12 +38,14 @@ static void queue_kicked(struct loop_fd *src, uint32_t events)
 	struct virtio_dev *vdev = queue->vdev;
 
 	(void)events;
+	queue->notified += !__atomic_exchange_n(&queue->own_kick, false, __ATOMIC_RELAXED);
 	if (virtio_running(vdev, queue->index))
 		vdev->ops->notify(vdev, queue->index);
 }
 
 void virtio_kick(struct virtio_dev *vdev, unsigned int q)
 {
+	__atomic_store_n(&vdev->queues[q].own_kick, true, __ATOMIC_RELAXED);
 	eventfd_write(vdev->queues[q].kick.fd, 1);
 }
 
@@ -102,7 +106,13 @@ struct virtio_queue *virtio_selected(struct virtio_dev *vdev)
 
 void virtio_publish(struct virtio_dev *vdev, unsigned int q)
 {
-	if (!virtq_publish(&vdev->queues[q].vq))
+	struct virtio_queue *queue = &vdev->queues[q];
+	bool wanted = virtq_publish(&queue->vq);
+
+	queue->interrupts += wanted;
+	queue->suppressed += !wanted && queue->published != queue->vq.requests;
+	queue->published = queue->vq.requests;
+	if (!wanted)
 		return;
 	vdev->isr |= VIRTIO_ISR_QUEUE;
 	vdev->transport->queue_interrupt(vdev, q);
@@ -255,6 +265,31 @@ static void device_reset(struct device *dev)
 
 	driver_reset(vdev);
 	vdev->generation = 0;
+	for (unsigned int q = 0; q < vdev->ops->nqueues; q++) {
+		struct virtio_queue *queue = &vdev->queues[q];
+
+		queue->notified = queue->interrupts = queue->suppressed = queue->published = 0;
+		queue->vq.requests = queue->vq.bytes = 0;
+	}
+}
+
+static void device_stat(struct device *dev, struct json_out *out)
+{
+	struct virtio_dev *vdev = to_virtio(dev);
+
+	json_open(out, "queues", '[');
+	for (unsigned int q = 0; q < vdev->ops->nqueues; q++) {
+		const struct virtio_queue *queue = &vdev->queues[q];
+
+		json_open(out, NULL, '{');
+		json_uint(out, "notifications", queue->notified);
+		json_uint(out, "requests", queue->vq.requests);
+		json_uint(out, "bytes", queue->vq.bytes);
+		json_uint(out, "interrupts", queue->interrupts);
+		json_uint(out, "suppressed", queue->suppressed);
+		json_close(out, '}');
+	}
+	json_close(out, ']');
 }
 
 static void queue_state(struct virtio_queue *queue, struct state *s)
@@ -349,6 +384,7 @@ static const struct device_ops device_ops = {
 	.reset = device_reset,
 	.state = device_state,
 	.describe = device_describe,
+	.stat = device_stat,
 	.destroy = device_destroy,
 };
 

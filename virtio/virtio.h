@@ -78,6 +78,11 @@ struct virtio_queue {
 	struct virtio_dev *vdev;
 	unsigned int index;
 	struct loop_fd kick; /* an eventfd: the driver's notifications */
+	/* For statistics, since the device's reset: wake-ups by the driver; completed batches that
+	 * interrupted it, and those for which it wanted none. */
+	uint64_t notified, interrupts, suppressed;
+	uint64_t published; /* vq.requests that a batch has shown */
+	bool own_kick; /* atomic: the next wake-up may be our own */
 };
 
 /* First in its class's struct, which is one calloc'ed block. */

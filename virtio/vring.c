@@ -110,10 +110,12 @@ int virtq_enable(struct virtq *vq, uint64_t features)
 
 void virtq_disable(struct virtq *vq)
 {
-	bool mixed = vq->mixed_indirect;
+	struct virtq old = *vq;
 
-	virtq_init(vq, vq->mem, vq->max);
-	vq->mixed_indirect = mixed;
+	virtq_init(vq, old.mem, old.max);
+	vq->mixed_indirect = old.mixed_indirect;
+	vq->requests = old.requests;
+	vq->bytes = old.bytes;
 }
 
 /* --- chains ------------------------------------------------------------------------------------ */
@@ -358,6 +360,8 @@ void virtq_push(struct virtq *vq, struct virtq_chain *chain, uint32_t len)
 	struct used_elem *elem = &used->ring[vq->next_used & (vq->num - 1)];
 
 	assert(virtq_inflight(vq));
+	vq->requests++;
+	vq->bytes += len + chain->out.consumed + chain->out.left;
 	if (tracked(vq))
 		dirty_chain(vq, chain);
 	atomic_store_explicit(&elem->id, chain->head, memory_order_relaxed);

@@ -62,6 +62,10 @@ struct virtq {
 	 * does. Otherwise only the last descriptor may be indirect (2.7.5.3.1). */
 	bool mixed_indirect;
 
+	/* Chains pushed, and the bytes that the driver gave with them and got. Kept when the queue
+	 * is closed; whoever wants to count anew clears them. */
+	uint64_t requests, bytes;
+
 	/* private: derived by virtq_enable() */
 	bool indirect, event_idx; /* negotiated */
 	bool muted;

@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/commands.h"
 #include "vmm/control.h"
 #include "vmm/control_client.h"
 #include "vmm/control_dir.h"
+#include "vmm/control_print.h"
+#include "vmm/core/loop.h"
 #include "vmm/core/opts.h"
 
 /* A pause waits for vCPUs that may be in the middle of a slow access. */
@@ -15,8 +18,8 @@ enum { ANSWER_MS = 30000, LIST_MS = 2000 };
 
 struct control_args {
 	const char *name;
-	const char *line; /* of vmm ctl */
-	bool force, json;
+	const char *line; /* the word behind the name, or NULL */
+	bool force, json, watch;
 };
 
 #define AT(field) .offset = offsetof(struct control_args, field)
@@ -28,15 +31,10 @@ static const struct opt stop_options[] = {
 };
 static const struct opt stat_options[] = {
 	{ "json", 0, OPT_FLAG, NULL, NULL, "as the machine answers", AT(json) },
+	{ "watch", 'w', OPT_FLAG, NULL, NULL,
+	  "say it again each SECONDS (1), until the machine ends", AT(watch) },
 	{ 0 },
 };
-
-/* A line without what could drive a terminal. */
-static void print_plain(const char *text)
-{
-	for (; *text; text++)
-		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
-}
 
 /* --- list ------------------------------------------------------------------------------------- */
 
@@ -83,7 +81,7 @@ static void list_one(const char *name)
 	}
 	if (err != -ENOENT && err != -EPIPE) {
 		printf("%-24s %8s ", name, pid ? pid->text : "-");
-		print_plain(state ? state : "busy");
+		control_print_plain(state ? state : "busy");
 		putchar('\n');
 	}
 	control_close(conn);
@@ -176,45 +174,72 @@ static int do_stop(const struct control_args *args, struct fail *fail)
 
 /* --- stat, ctl -------------------------------------------------------------------------------- */
 
-/* "name: value" a member; those of an object inside with its name before theirs. */
-static void print_fields(const struct json_object *obj, const char *prefix)
+static int parse_seconds(const char *word, unsigned int *seconds)
 {
-	for (unsigned int i = 0; i < obj->n; i++) {
-		const struct json_field *field = &obj->fields[i];
-		struct json_object inner;
+	uint64_t ns;
 
-		if (!strcmp(field->key, "ok"))
-			continue;
-		if (field->type == JSON_OBJECT && !*prefix && !json_parse(field->text, &inner)) {
-			print_fields(&inner, field->key);
-			continue;
-		}
-		print_plain(prefix);
-		fputs(*prefix ? " " : "", stdout);
-		print_plain(field->key);
-		fputs(": ", stdout);
-		print_plain(field->text);
-		putchar('\n');
+	if (opts_time(word, &ns) || ns < 1000000000 || ns > 86400 * 1000000000ULL ||
+	    ns % 1000000000)
+		return -EINVAL;
+	*seconds = (unsigned int)(ns / 1000000000);
+	return 0;
+}
+
+/* The answer printed, once. 0 or -errno. */
+static int stat_once(struct control_conn *conn, bool json, bool clear, struct fail *fail)
+{
+	const char *line = "{\"command\":\"stat\"}";
+	struct json_object obj;
+	char *reply;
+	int err = json ? control_ask(conn, line, &reply, fail) : ask(conn, line, &obj, fail);
+
+	if (err)
+		return err;
+	/* The cursor to the top, and nothing below it. */
+	fputs(clear ? "\x1b[H\x1b[J" : "", stdout);
+	if (json)
+		puts(reply);
+	else
+		control_print(&obj);
+	return 0;
+}
+
+/* Again and again, to the machine's end, which is no failure, or the reader's. */
+static int stat_watch(struct control_conn *conn, const struct control_args *args,
+		      unsigned int seconds, struct fail *fail)
+{
+	bool clear = !args->json && isatty(STDOUT_FILENO);
+	struct fail why = { 0 };
+	uint64_t next = loop_now_ns();
+	int err = 0;
+
+	while (!err) {
+		err = stat_once(conn, args->json, clear, &why);
+		if (!err && !args->json && !clear)
+			putchar('\n');
+		if (fflush(stdout))
+			return 0;
+		next += seconds * 1000000000ULL;
+		if (!err)
+			err = control_idle(conn, next);
 	}
+	return err == -EPIPE ? 0 : fail_set(fail, why.code, err, "%s", why.text);
 }
 
 static int do_stat(const struct control_args *args, struct fail *fail)
 {
-	const char *line = "{\"command\":\"stat\"}";
 	struct control_conn *conn = NULL;
-	struct json_object obj;
-	char *reply;
-	int err = control_open(args->name, ANSWER_MS, &conn, fail);
+	unsigned int seconds = 1;
+	int err = 0;
 
-	if (!err && args->json) {
-		err = control_ask(conn, line, &reply, fail);
-		if (!err)
-			puts(reply);
-	} else if (!err) {
-		err = ask(conn, line, &obj, fail);
-		if (!err)
-			print_fields(&obj, "");
-	}
+	if (args->line && (!args->watch || parse_seconds(args->line, &seconds)))
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"'%s': SECONDS are a number from 1 to 86400, with --watch",
+				args->line);
+	err = control_open(args->name, ANSWER_MS, &conn, fail);
+	if (!err)
+		err = args->watch ? stat_watch(conn, args, seconds, fail)
+				  : stat_once(conn, args->json, false, fail);
 	control_close(conn);
 	return err;
 }
@@ -229,7 +254,7 @@ static int ctl_line(struct control_conn *conn, const char *line, struct fail *fa
 
 	if (err)
 		return err;
-	print_plain(reply);
+	control_print_plain(reply);
 	putchar('\n');
 	ok = json_parse(reply, &obj) ? NULL : json_get(&obj, "ok");
 	return ok && ok->num ? 0
@@ -277,8 +302,9 @@ static const struct control_command commands[] = {
 	{ "resume", "NAME", "let them run again", 1, 1, no_options, do_resume },
 	{ "reset", "NAME", "restart a machine, as its reset button would", 1, 1, no_options,
 	  do_reset },
-	{ "stat", "NAME", "say what a machine does: state, memory, exits of each CPU", 1, 1,
-	  stat_options, do_stat },
+	{ "stat", "NAME [SECONDS]",
+	  "say what a machine does: state, memory, exits, interrupts, requests", 1, 2, stat_options,
+	  do_stat },
 	{ "ctl", "NAME [REQUEST]", "send a JSON request, or those of stdin, and print the answer",
 	  1, 2, no_options, do_ctl },
 };
@@ -323,7 +349,7 @@ static void print_help(const struct control_command *c)
 {
 	printf("usage: vmm %s%s%s%s\n\n", c->name, c->options->name ? " [OPTIONS]" : "",
 	       *c->args ? " " : "", c->args);
-	print_plain(c->help);
+	control_print_plain(c->help);
 	puts("\n");
 	opts_help(c->options, stdout);
 }

@@ -12,6 +12,9 @@
 
 #include "vmm/control.h"
 #include "vmm/control_dir.h"
+#include "vmm/core/loop.h"
+
+static const uint64_t NS = 1000000000;
 
 struct control_conn {
 	int fd;
@@ -181,6 +184,23 @@ int control_ask_files(struct control_conn *conn, const char *line, const int *fd
 	assert(n && n <= CONTROL_FILES_MAX);
 	err = send_files(conn, line, fds, n);
 	return err ? talk_failed(conn, err, fail) : control_ask(conn, line + 1, reply, fail);
+}
+
+int control_idle(struct control_conn *conn, uint64_t deadline_ns)
+{
+	for (;;) {
+		struct pollfd p = { .fd = conn->fd, .events = POLLIN };
+		uint64_t now = loop_now_ns();
+		struct timespec left = {
+			.tv_sec = now < deadline_ns ? (deadline_ns - now) / NS : 0,
+			.tv_nsec = now < deadline_ns ? (deadline_ns - now) % NS : 0,
+		};
+
+		if (ppoll(&p, 1, &left, NULL) > 0)
+			return -EPIPE; /* it says nothing by itself but the end */
+		if (loop_now_ns() >= deadline_ns)
+			return 0;
+	}
 }
 
 void control_wait_end(struct control_conn *conn)

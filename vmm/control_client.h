@@ -2,6 +2,8 @@
 #ifndef VMM_CONTROL_CLIENT_H
 #define VMM_CONTROL_CLIENT_H
 
+#include <stdint.h>
+
 #include "vmm/core/fail.h"
 
 /* A client's side of a machine's socket, as the commands use it: one request, then its answer. */
@@ -19,6 +21,10 @@ int control_ask(struct control_conn *conn, const char *line, char **reply, struc
 /* The same, and passes `n` descriptors with it, at most CONTROL_FILES_MAX; they stay the caller's. */
 int control_ask_files(struct control_conn *conn, const char *line, const int *fds, unsigned int n,
 		      char **reply, struct fail *fail);
+
+/* Waits until `deadline_ns` (CLOCK_MONOTONIC), while no answer is due: 0; -EPIPE when the machine has
+ * ended before. */
+int control_idle(struct control_conn *conn, uint64_t deadline_ns);
 
 /* Waits, for as long as it takes, until the machine closes the connection. */
 void control_wait_end(struct control_conn *conn);

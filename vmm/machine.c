@@ -405,6 +405,7 @@ int machine_reset(struct machine *m, struct fail *fail)
 
 		pthread_mutex_lock(&dev->lock);
 		dev->ops->reset(dev);
+		dev->env.irq.raised = 0;
 		pthread_mutex_unlock(&dev->lock);
 	}
 	err = vm_clear_ram(m->vm, fail);

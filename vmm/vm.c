@@ -359,29 +359,6 @@ bool vm_paused(const struct vm *vm)
 	return vm->request == VM_PAUSE;
 }
 
-static uint64_t exits_of(const struct vcpu *vcpu, int kind)
-{
-	return __atomic_load_n(&vcpu->exits[kind], __ATOMIC_RELAXED);
-}
-
-void vm_stat(const struct vm *vm, struct json_out *out)
-{
-	json_open(out, "exits", '{');
-	for (int kind = 0; kind < VCPU_EXIT_KINDS; kind++) {
-		uint64_t all = 0;
-
-		for (unsigned int i = 0; i < vm->ncpus; i++)
-			all += exits_of(&vm->vcpus[i], kind);
-		if (!all)
-			continue;
-		json_open(out, vcpu_exit_name(kind), '[');
-		for (unsigned int i = 0; i < vm->ncpus; i++)
-			json_uint(out, NULL, exits_of(&vm->vcpus[i], kind));
-		json_close(out, ']');
-	}
-	json_close(out, '}');
-}
-
 void vm_wake(struct vm *vm, unsigned int cpu)
 {
 	pthread_mutex_lock(&vm->run_lock);

@@ -102,9 +102,9 @@ void vm_resume(struct vm *vm);
 /* Whether the vCPUs are asked to stand still. Loop thread. */
 bool vm_paused(const struct vm *vm);
 
-/* Adds to an object what the vCPUs have exited for since the last reset: "exits", an object of one
- * array a kind, of one number a vCPU. Kinds that nobody had are left out. Loop thread. */
-void vm_stat(const struct vm *vm, struct json_out *out);
+/* Adds to an object what has been counted since the last reset (vmm/control.md, `stat`). Loop
+ * thread, no lock held. */
+void vm_stat(struct vm *vm, struct json_out *out);
 
 /* Runs the loop, and the vCPUs unless they are to stay `paused`, until the machine ends; the caller
  * becomes the loop thread. The vCPUs are paused when it returns; VM_END_NONE after vm_interrupt(). */

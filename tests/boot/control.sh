@@ -30,6 +30,7 @@ first() {
 	vmm resume box && vmm resume box
 	vmm stat box >stat4
 	vmm stat --json box >stat.json
+	vmm stat --watch --json box >watched &
 	awk 'BEGIN { while (n++ < 1000) print "{\"command\":\"pause\"}\n{\"command\":\"resume\"}" }' |
 		vmm ctl box >storm
 	vmm ctl box '{"command":"nothing"}' >refused 2>&1
@@ -52,24 +53,33 @@ second() {
 third() {
 	vmm list >list-third
 	echo "$(stat -c %a /run/vmm) $(stat -c %a /run/vmm/box.sock)" >modes
+	vmm stat --watch box 1 >watched-text &
+	until [ "$(grep -c '^state: running' watched-text)" -ge 2 ]; do usleep 50000; done
 	vmm stop --force box
 	echo "stop $?" >stopped
 	vmm list >>stopped
+	wait $!
+	echo "watch $?" >>stopped
 }
 
 vmm_drive 'ready*' 'run first' 'ready*' 'run second' 'ready*' 'run third' -- \
 	--nodefaults --name box -c 2 --no-reboot -k console.bin
 expect 'stop --force' 143 ready
 check 'gone when stop returns' "$(cat stopped)" lines stopped 'stop 0' 1
-check 'nothing is listed then' "$(cat stopped)" lines stopped '.*' 1
+check 'nothing is listed then' "$(cat stopped)" lines stopped '.*' 2
+check 'stat --watch ends with it' "$(cat stopped)" lines stopped 'watch 0' 1
+check 'stat --watch goes on through resets' "$(cat watched)" test "$(wc -l <watched)" -ge 2
 check 'list' "$(cat list)" lines list 'box +[0-9]+ running' 1
 check 'list, paused' "$(cat list-paused)" lines list-paused 'box +[0-9]+ paused' 1
 check 'stands still when paused' "$(diff stat2 stat3)" cmp -s stat2 stat3
 check 'paused in stat' "$(cat stat2)" lines stat2 'state: paused' 1
 check 'ran before' "$(exits stat1) then $(exits stat2)" test "$(exits stat2)" -gt "$(exits stat1)"
 check 'runs again' "$(exits stat3) then $(exits stat4)" test "$(exits stat4)" -gt "$(exits stat3)"
-check 'stat --json' "$(cat stat.json)" grep -qE '^\{"ok":true,"name":"box",.*"exits":\{.*\}\}$' \
+check 'stat --json' "$(cat stat.json)" grep -qE '^\{"ok":true,"name":"box",.*"exits":\{.*\},"devices":\[.*\]\}$' \
 	stat.json
+check 'stat of devices' "$(cat stat1)" lines stat1 \
+	'devices (pl011@9000000|pl031@9010000|gpio@9030000): interrupts [0-9]+' 3
+check 'stat of memory' "$(cat stat1)" lines stat1 'memory: 536870912|resident: [1-9][0-9]{4,7}' 2
 check '1,000 pauses' "$(sort storm | uniq -c)" lines storm '\{"ok":true\}' 2000
 check 'runs after them' "$(exits stat4) then $(exits stat5)" \
 	test "$(exits stat5)" -gt "$(exits stat4)"

@@ -167,6 +167,47 @@ START_TEST(limits)
 END_TEST
 
 /* Whatever the bytes: an answer, nothing read or written outside, and fields inside the text. */
+START_TEST(elements_of_an_array)
+{
+	char *line = copy(
+		"{\"a\":[ 1 ,\"t\\u0077o\",[2,\"]\"] ,{\"b\":[\"x\"]}, true ],\"e\":[],\"f\":[ ],"
+		"\"g\":[[]]}");
+	static const char *const texts[] = { "1", "two", "[2,\"]\"]", "{\"b\":[\"x\"]}", "true" };
+	struct json_object obj, inner;
+	struct json_field elem;
+	unsigned int n = 0;
+	char *at;
+
+	ck_assert_int_eq(json_parse(line, &obj), 0);
+	at = obj.fields[0].text + 1;
+	while (json_next(&at, &elem)) {
+		ck_assert_uint_lt(n, 5);
+		ck_assert_str_eq(elem.text, texts[n]);
+		if (elem.type == JSON_OBJECT) {
+			char *in;
+
+			ck_assert_int_eq(json_parse(elem.text, &inner), 0);
+			in = inner.fields[0].text + 1;
+			ck_assert(json_next(&in, &elem));
+			ck_assert_str_eq(elem.text, "x");
+			ck_assert(!json_next(&in, &elem));
+		}
+		n++;
+	}
+	ck_assert_uint_eq(n, 5);
+	ck_assert(!json_next(&at, &elem));
+	for (unsigned int i = 1; i < 3; i++) {
+		at = obj.fields[i].text + 1;
+		ck_assert(!json_next(&at, &elem));
+	}
+	at = obj.fields[3].text + 1;
+	ck_assert(json_next(&at, &elem));
+	at = elem.text + 1;
+	ck_assert(!json_next(&at, &elem));
+	free(line);
+}
+END_TEST
+
 START_TEST(random_bytes)
 {
 	static const char tokens[] = "{}[],:\"\\u0d8atruefalsn-+.eE19 \t\xc3\xa9\xf0";
@@ -262,6 +303,7 @@ int main(void)
 	tcase_add_test(tc, integers);
 	tcase_add_loop_test(tc, refused_text, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, limits);
+	tcase_add_test(tc, elements_of_an_array);
 	tcase_add_test(tc, random_bytes);
 	tcase_add_test(tc, writing);
 	tcase_add_test(tc, writing_beyond_the_end);

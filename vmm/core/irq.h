@@ -23,6 +23,7 @@ struct irq {
 	void *chip;
 	uint32_t spi; /* interrupt number as in the device tree: INTID - 32 */
 	bool edge; /* as the device tree says it */
+	uint64_t raised; /* edges and rising levels, for statistics */
 	bool level; /* what irq_set() last said; level-triggered lines only */
 	int fd; /* the controller's: an irqfd, or -1 */
 };
@@ -33,6 +34,7 @@ static inline void irq_set(struct irq *irq, bool level)
 	if (irq->level == level)
 		return;
 	irq->level = level;
+	irq->raised += level;
 	if (irq->ops)
 		irq->ops->set(irq, level);
 }
@@ -40,6 +42,7 @@ static inline void irq_set(struct irq *irq, bool level)
 /* Edge-triggered: one edge. */
 static inline void irq_pulse(struct irq *irq)
 {
+	irq->raised++;
 	if (irq->ops)
 		irq->ops->pulse(irq);
 }

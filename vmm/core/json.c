@@ -337,6 +337,21 @@ int json_parse(char *text, struct json_object *obj)
 	return 0;
 }
 
+/* The array was checked by whoever read it: only its shape is looked at. */
+bool json_next(char **at, struct json_field *element)
+{
+	char *p = skip_space(*at);
+
+	if (!*p || *p == ']')
+		return false;
+	*element = (struct json_field){ 0 };
+	if (parse_value(&p, element, 0) || parse_separator(&p, ']') < 0)
+		return false;
+	*element->end = 0;
+	*at = p;
+	return true;
+}
+
 const struct json_field *json_get(const struct json_object *obj, const char *key)
 {
 	for (unsigned int i = 0; i < obj->n; i++)

@@ -51,6 +51,10 @@ const struct json_field *json_get(const struct json_object *obj, const char *key
 /* A string's characters, or NULL if there is no such member or it is no string. */
 const char *json_get_str(const struct json_object *obj, const char *key);
 
+/* The next element of an array that was read as a member or an element: `*at` starts behind its bracket, at
+ * `text + 1`, and moves on; `key` is NULL. False behind the last. */
+bool json_next(char **at, struct json_field *element);
+
 struct json_out {
 	char *buf;
 	size_t cap, len;
