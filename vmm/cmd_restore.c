@@ -30,7 +30,8 @@ static const struct opt restore_options[] = {
 	{ "paused", 0, OPT_FLAG, NULL, NULL, "let its CPUs stand still until `vmm resume`",
 	  AT(paused) },
 	{ "lazy", 0, OPT_FLAG, NULL, NULL,
-	  "begin before all memory was read; what is wrong in it stops the guest with 3", AT(lazy) },
+	  "begin before all memory was read; what is wrong in it stops the guest with 3",
+	  AT(lazy) },
 	{ "check", 0, OPT_FLAG, NULL, NULL,
 	  "say what stands against it, all of it, and start nothing", AT(check) },
 	{ "name", 0, OPT_STR, NULL, "NAME", "another name (that of the saved machine)", AT(name) },
@@ -46,7 +47,7 @@ static const struct opt restore_options[] = {
 };
 
 /* Options of the saved machine that name things of this host, or were for its start alone. */
-static const char *const not_taken[] = { "config",   "dump-dtb", "dry-run",  "log-file",
+static const char *const not_taken[] = { "config",   "dump-dtb", "dry-run",   "log-file",
 					 "loglevel", "name",	 "no-reboot", NULL };
 
 static bool listed(const char *const *list, const char *name)

@@ -23,8 +23,8 @@ struct save_args {
 #define AT(field) .offset = offsetof(struct save_args, field)
 
 static const struct opt save_options[] = {
-	{ "keep-running", 0, OPT_FLAG, NULL, NULL, "the machine goes on; otherwise it ends, with 36",
-	  AT(keep_running) },
+	{ "keep-running", 0, OPT_FLAG, NULL, NULL,
+	  "the machine goes on; otherwise it ends, with 36", AT(keep_running) },
 	{ "json", 0, OPT_FLAG, NULL, NULL, "say the result as JSON on stdout", AT(json) },
 	{ 0 },
 };

@@ -61,9 +61,9 @@ static void serve_save(const struct control_target *t, bool on, struct json_out 
 static void serve_commands(const struct control_target *t, bool on, struct json_out *out);
 
 static const struct request requests[] = {
-	{ "status", NULL, serve_status },     { "stat", NULL, serve_stat },
-	{ "stop", "force", serve_stop },      { "pause", NULL, serve_pause },
-	{ "resume", NULL, serve_resume },     { "reset", NULL, serve_reset },
+	{ "status", NULL, serve_status },	{ "stat", NULL, serve_stat },
+	{ "stop", "force", serve_stop },	{ "pause", NULL, serve_pause },
+	{ "resume", NULL, serve_resume },	{ "reset", NULL, serve_reset },
 	{ "save", "keep_running", serve_save }, { "commands", NULL, serve_commands },
 };
 

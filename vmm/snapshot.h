@@ -88,8 +88,7 @@ struct snapshot_progress {
  * EXIT_HOST with a sentence. `written`: bytes that the file has of its own, holes left out.
  */
 int snapshot_write(struct snapshot *snap, const struct guest_mem *mem, int fd,
-		   const struct snapshot_progress *progress, uint64_t *written,
-		   struct fail *fail);
+		   const struct snapshot_progress *progress, uint64_t *written, struct fail *fail);
 
 /* Reads and checks everything but RAM. EXIT_SNAPSHOT. `fd` is kept, and stays the caller's. */
 int snapshot_open(struct snapshot *snap, int fd, struct fail *fail);

@@ -311,7 +311,7 @@ int snapshot_open(struct snapshot *snap, int fd, struct fail *fail)
 	if (!err)
 		return 0;
 	snapshot_free(snap);
-	return err == -EPROTO	? refuse(fail, err, "its sections make no sense")
+	return err == -EPROTO	 ? refuse(fail, err, "its sections make no sense")
 	       : err == -EBADMSG ? refuse(fail, err, "its sections' checksum does not hold")
 				 : fail_set(fail, EXIT_HOST, err, "cannot read the snapshot: %s",
 					    strerror(-err));
@@ -322,7 +322,8 @@ int snapshot_fits(const struct snapshot *snap, const struct guest_mem *mem, stru
 	bool same = snap->nram == mem->nram;
 
 	for (unsigned int i = 0; same && i < mem->nram; i++)
-		same = snap->ram[i].gpa == mem->ram[i].base && snap->ram[i].size == mem->ram[i].size;
+		same = snap->ram[i].gpa == mem->ram[i].base &&
+		       snap->ram[i].size == mem->ram[i].size;
 	return same ? 0
 		    : fail_set(fail, EXIT_SNAPSHOT, -EPROTO,
 			       "the snapshot's memory is not the machine's that it describes");

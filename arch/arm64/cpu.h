@@ -32,8 +32,7 @@ int cpu_plan(const struct kvm *kvm, bool pmu, struct cpu_model *model, struct fa
 
 /* Restricts the model to what `like` has. What `like` has and this host does not is added to
  * `refused`. */
-void cpu_plan_like(struct cpu_model *model, const struct cpu_model *like,
-		   struct findings *refused);
+void cpu_plan_like(struct cpu_model *model, const struct cpu_model *like, struct findings *refused);
 
 /*
  * The PSCI version that the kernel's own implementation shows, for cpu_init(): 0 is its default,

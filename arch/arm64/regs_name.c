@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SYS(op0, op1, crn, crm, op2) ARM64_SYS_REG(op0, op1, crn, crm, op2)
-#define CORE(field) (KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(field))
+#define CORE(field)		     (KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(field))
 
 /* Arm ARM (DDI 0487), D24: the system registers that a guest's state is made of. */
 static const struct {

@@ -157,9 +157,9 @@ static void load_one(void *arg, uint64_t id, const uint8_t *value, uint32_t size
 	int err;
 
 	/* Fixed by KVM_ARM_VCPU_FINALIZE, so only compared; and never a counter, whoever sent it. */
-	err = is_counter(id)		     ? 0
+	err = is_counter(id)		    ? 0
 	      : id == KVM_REG_ARM64_SVE_VLS ? -EPERM
-					     : kvm_reg_set(l->vcpu, id, value);
+					    : kvm_reg_set(l->vcpu, id, value);
 	if (!err)
 		return;
 	if (kvm_reg_get(l->vcpu, id, now)) {

@@ -25,23 +25,34 @@ struct row {
 	uint32_t clear; /* where ones clear, written before; 0: none */
 };
 
-#define DIST KVM_DEV_ARM_VGIC_GRP_DIST_REGS
-#define REDIST KVM_DEV_ARM_VGIC_GRP_REDIST_REGS
-#define CPU_IF KVM_DEV_ARM_VGIC_GRP_CPU_REGS
-#define LEVELS KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO
+#define DIST	     KVM_DEV_ARM_VGIC_GRP_DIST_REGS
+#define REDIST	     KVM_DEV_ARM_VGIC_GRP_REDIST_REGS
+#define CPU_IF	     KVM_DEV_ARM_VGIC_GRP_CPU_REGS
+#define LEVELS	     KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO
 #define LEVEL_OFFSET (VGIC_LEVEL_INFO_LINE_LEVEL << KVM_DEV_ARM_VGIC_LINE_LEVEL_INFO_SHIFT)
 
-#define ONE(name, group, offset) { name, group, offset, 0, 1, false, false, 0, 0 }
-#define SPIS(name, offset, bits, clear) { name, DIST, offset, bits, 0, false, false, 0, clear }
-#define BANK(name, group, offset, words, clear) \
-	{ name, group, offset, 0, words, true, false, 0, clear }
-#define ICC(name, op1, crn, crm, op2)                                                       \
-	{ name, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS,                                           \
-	  (uint32_t)(ARM64_SYS_REG_SHIFT_MASK(3, OP0) | ARM64_SYS_REG_SHIFT_MASK(op1, OP1) | \
-		     ARM64_SYS_REG_SHIFT_MASK(crn, CRN) |                                   \
-		     ARM64_SYS_REG_SHIFT_MASK(crm, CRM) |                                   \
-		     ARM64_SYS_REG_SHIFT_MASK(op2, OP2)),                                   \
-	  0, 1, true, true, 0, 0 }
+#define ONE(name, group, offset)                              \
+	{                                                     \
+		name, group, offset, 0, 1, false, false, 0, 0 \
+	}
+#define SPIS(name, offset, bits, clear)                             \
+	{                                                           \
+		name, DIST, offset, bits, 0, false, false, 0, clear \
+	}
+#define BANK(name, group, offset, words, clear)                      \
+	{                                                            \
+		name, group, offset, 0, words, true, false, 0, clear \
+	}
+#define ICC(name, op1, crn, crm, op2)                                   \
+	{                                                               \
+		name, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS,                 \
+			(uint32_t)(ARM64_SYS_REG_SHIFT_MASK(3, OP0) |   \
+				   ARM64_SYS_REG_SHIFT_MASK(op1, OP1) | \
+				   ARM64_SYS_REG_SHIFT_MASK(crn, CRN) | \
+				   ARM64_SYS_REG_SHIFT_MASK(crm, CRM) | \
+				   ARM64_SYS_REG_SHIFT_MASK(op2, OP2)), \
+			0, 1, true, true, 0, 0                          \
+	}
 
 /* GICv3 (IHI 0069, 12.8 to 12.11). */
 static const struct row v3_rows[] = {
@@ -162,9 +173,10 @@ static int get_row(const struct vgic_view *view, const struct row *row, uint32_t
 static void refuse(struct findings *refused, const struct row *row, uint64_t attr, uint32_t value,
 		   int err)
 {
-	findings_add(refused,
-		     "the interrupt controller's %s (0x%llx) is 0x%x in the snapshot, this host: %s",
-		     row->name, (unsigned long long)attr, value, strerror(-err));
+	findings_add(
+		refused,
+		"the interrupt controller's %s (0x%llx) is 0x%x in the snapshot, this host: %s",
+		row->name, (unsigned long long)attr, value, strerror(-err));
 }
 
 static void set_row(const struct vgic_view *view, const struct row *row, uint32_t *words,

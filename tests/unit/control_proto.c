@@ -9,7 +9,7 @@
 #include "vmm/control.h"
 
 struct machine {
-	unsigned int stops, forced, pauses, resumes, resets, stats;
+	unsigned int stops, forced, pauses, resumes, resets, stats, saves, kept;
 	bool paused;
 };
 
@@ -53,11 +53,26 @@ static void on_stat(void *arg, struct json_out *out)
 	json_uint(out, "memory", 4096);
 }
 
+static void on_save(void *arg, struct control_files *files, bool keep_running)
+{
+	struct machine *m = arg;
+
+	(void)files;
+	m->saves++;
+	m->kept += keep_running;
+}
+
 static const struct control_ops ops = {
-	on_stop, on_pause, on_resume, on_reset, is_paused, on_stat
+	.stop = on_stop,
+	.pause = on_pause,
+	.resume = on_resume,
+	.reset = on_reset,
+	.paused = is_paused,
+	.save = on_save,
+	.stat = on_stat,
 };
 static struct machine machine;
-static const struct control_target target = { "box", &ops, &machine };
+static const struct control_target target = { .name = "box", .ops = &ops, .arg = &machine };
 static char reply[1024];
 
 static void setup(void)

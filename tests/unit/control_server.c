@@ -3,6 +3,7 @@
  * step of a client is followed by the loop's rounds. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,23 @@ static void on_stat(void *arg, struct json_out *out)
 	json_str(out, "text", text);
 }
 
+/* Takes the first descriptor, and leaves the others. */
+static struct control_files saved;
+static int taken = -1;
+
+static void on_save(void *arg, struct control_files *files, bool keep_running)
+{
+	(void)arg;
+	(void)keep_running;
+	saved = *files;
+	if (files->n) {
+		taken = files->fd[0];
+		files->fd[0] = -1;
+	}
+}
+
 static const struct control_ops ops = {
+	.save = on_save,
 	.pause = on_pause,
 	.paused = is_paused,
 	.stat = on_stat,
@@ -50,7 +67,7 @@ static const struct control_ops ops = {
 
 static void setup(void)
 {
-	const struct control_target target = { "box", &ops, NULL };
+	const struct control_target target = { .name = "box", .ops = &ops, .arg = NULL };
 
 	strcpy(folder, "/tmp/vmm-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
@@ -323,7 +340,7 @@ END_TEST
 /* A client that was connected by hand, of a machine that nobody else can find. It stays in a crowd. */
 START_TEST(adopted)
 {
-	const struct control_target target = { "box", &ops, NULL };
+	const struct control_target target = { .name = "box", .ops = &ops, .arg = NULL };
 	int pair[2], others[CONTROL_CLIENTS_MAX];
 	struct control *alone;
 	char buf[256];
@@ -351,6 +368,69 @@ START_TEST(adopted)
 		close(others[i]);
 	close(pair[0]);
 	run_loop();
+}
+END_TEST
+
+static unsigned int open_fds(void)
+{
+	unsigned int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* Sends a line and descriptors, as many as the message says. */
+static void say_files(int fd, const char *line, const int *fds, unsigned int n)
+{
+	char space[CMSG_SPACE(8 * sizeof(int))] = { 0 };
+	struct iovec iov = { (char *)line, strlen(line) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = space,
+			      .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(head), fds, n * sizeof(int));
+	ck_assert_int_eq(sendmsg(fd, &msg, MSG_NOSIGNAL), (ssize_t)strlen(line));
+	run_loop();
+}
+
+START_TEST(descriptors)
+{
+	const int fds[] = { 0, 1, 2, 0, 1, 2 };
+	char buf[4096];
+	int fd = dial();
+	unsigned int before;
+
+	hear(fd, buf, sizeof(buf));
+	before = open_fds();
+	say_files(fd, "{\"command\":\"save\"}\n", fds, 2);
+	hear(fd, buf, sizeof(buf));
+	ck_assert_str_eq(buf, "{\"ok\":true}\n");
+	ck_assert_uint_eq(saved.n, 2);
+	/* One was taken, the other is closed. */
+	ck_assert_uint_eq(open_fds(), before + 1);
+	close(taken);
+	/* A request has those that came with it, and no request more than it can have. */
+	say_files(fd, "{\"command\":\"status\"}\n", fds, 6);
+	say(fd, "{\"command\":\"save\"}\n", 19);
+	ck_assert_uint_eq(saved.n, 0);
+	ck_assert_uint_eq(open_fds(), before);
+	say_files(fd, "{\"command\":\"sa", fds, 2);
+	say_files(fd, "ve\"}\n", fds, 2);
+	ck_assert_uint_eq(saved.n, 2);
+	close(taken);
+	ck_assert_uint_eq(open_fds(), before);
+	/* Of a client that goes in the middle of a line. */
+	say_files(fd, "{", fds, 2);
+	ck_assert_uint_eq(open_fds(), before + 2);
+	close(fd);
+	run_loop();
+	ck_assert_uint_eq(open_fds(), before - 2);
 }
 END_TEST
 
@@ -424,6 +504,7 @@ int main(void)
 	tcase_add_test(tc, crowd);
 	tcase_add_test(tc, out_of_descriptors);
 	tcase_add_test(tc, adopted);
+	tcase_add_test(tc, descriptors);
 	tcase_add_test(tc, end_of_the_machine);
 	tcase_add_test(tc, client_library);
 	suite_add_tcase(suite, tc);
