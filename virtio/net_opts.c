@@ -3,27 +3,43 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vmm/core/opts.h"
 
+static int hex_digit(char c)
+{
+	const char *digits = "0123456789abcdef", *at;
+
+	if (c >= 'A' && c <= 'F')
+		c += 'a' - 'A';
+	at = c ? strchr(digits, c) : NULL;
+	return at ? (int)(at - digits) : -1;
+}
+
+/* Six pairs of digits with colons between them: whether it is one. */
+static bool read_mac(const char *text, uint8_t mac[6])
+{
+	if (strlen(text) != 17)
+		return false;
+	for (unsigned int i = 0; i < 6; i++, text += 3) {
+		int high = hex_digit(text[0]), low = hex_digit(text[1]);
+
+		if (high < 0 || low < 0 || text[2] != (i < 5 ? ':' : 0))
+			return false;
+		mac[i] = high << 4 | low;
+	}
+	return true;
+}
+
 static int parse_mac(struct net_config *cfg, const char *value, struct fail *fail)
 {
-	unsigned int b[6];
-	int end = 0;
-
-	if (value)
-		sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-		       &end);
-	if (end != 17 || value[end] || b[0] & 1)
+	if (!value || !read_mac(value, cfg->mac) || cfg->mac[0] & 1)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"--network: '%s' is not the MAC address of one card; write it like "
 				"02:15:15:15:15:15",
 				value ? value : "");
-	for (unsigned int i = 0; i < 6; i++)
-		cfg->mac[i] = b[i];
 	cfg->has_mac = true;
 	return 0;
 }

@@ -447,6 +447,10 @@ START_TEST(options)
 		{ "mac=01:00:00:00:00:01", -EINVAL, "MAC" },
 		{ "mac=2:0:0:0:0:1", -EINVAL, "MAC" },
 		{ "mac", -EINVAL, "MAC" },
+		{ "mac=0A:bC:dE:F0:12:34", 0, NULL },
+		{ "mac=02-00-00-00-00-01", -EINVAL, "MAC" },
+		{ "mac=02:00:00:00:00: 1", -EINVAL, "MAC" },
+		{ "mac=02:00:00:00:00:+1", -EINVAL, "MAC" },
 	};
 
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
