@@ -111,8 +111,11 @@ const struct opt config_options[] = {
 	{ "cpus", 'c', OPT_UINT, "smp", "N", "virtual CPUs (1)", AT(cpus), .min = 1, .max = 4096 },
 	{ "disk", 'd', OPT_PARSE, NULL, "FILE[,ro][,serial=ID]",
 	  "raw disk image or block device; repeatable", .parse = parse_disk },
-	{ "network", 'n', OPT_PARSE, NULL, "mode=tap[,tapif=NAME|,fd=N][,mac=MAC]|none",
-	  "network over a tap; repeatable (none)", .parse = parse_net },
+	{ "network", 'n', OPT_PARSE, NULL,
+	  "mode=tap[,tapif=NAME|,fd=N]|user[,fwd=[ADDR:]HOST:GUEST[/"
+	  "udp]]...|none[,mac=MAC][,mtu=N]",
+	  "network over a tap, or without privileges over passt; repeatable (none)",
+	  .parse = parse_net },
 	{ "console", 0, OPT_CHOICE, NULL, "serial|virtio",
 	  "what stdin and stdout are in the guest: PL011 ttyAMA0, or hvc0 (serial)", AT(console),
 	  .choices = console_words },

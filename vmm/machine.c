@@ -476,6 +476,7 @@ void machine_print(const struct machine *m, FILE *out)
 	for (unsigned int i = 0; i < m->vm->ndevices; i++)
 		fprintf(out, "device: %s\n", m->vm->devices[i]->name);
 	for (unsigned int i = 0; i < m->cfg->nnets; i++)
-		fprintf(out, "network: tap %s\n",
-			m->cfg->nets[i].tapif ? m->cfg->nets[i].tapif : "by number");
+		fprintf(out, "network: %s%s%s\n", net_mode_word(m->cfg->nets[i].mode),
+			m->cfg->nets[i].tapif ? " " : "",
+			m->cfg->nets[i].tapif ? m->cfg->nets[i].tapif : "");
 }

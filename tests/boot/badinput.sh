@@ -132,6 +132,9 @@ bad 'network unknown'        2 'bridge'                      -k off.bin -n mode=
 bad 'network option unknown' 2 'tapfi'                       -k off.bin -n mode=tap,tapfi=x
 bad 'tap missing'            2 'nosuch'                      -k off.bin -n mode=tap,tapif=nosuch
 bad 'tap name too long'      2 'far-too-long'                -k off.bin -n mode=tap,tapif=far-too-long-a-name
+bad 'passt missing'          2 'apt-get install passt'       -k off.bin -n mode=user
+bad 'port to forward'        2 'fwd=80 .*8080:80'            -k off.bin -n mode=user,fwd=80
+bad 'mtu too small'          2 'mtu=10 '                     -k off.bin -n mode=tap,mtu=10
 bad 'mac address'            2 '12:34'                       -k off.bin -n mode=tap,mac=12:34
 
 # --- options -------------------------------------------------------------------------------------

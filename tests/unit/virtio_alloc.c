@@ -2,10 +2,12 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
@@ -25,9 +27,27 @@ static struct fake_guest g;
 static struct chardev *chr;
 static char path[] = "/tmp/vmm-alloc-XXXXXX";
 static int file, pair[2];
+static char programs[] = "/tmp/vmm-bin-XXXXXX", passt[32];
+
+/* A passt that sends back whatever it is sent. */
+static void make_passt(void)
+{
+	FILE *script;
+
+	strcpy(programs, "/tmp/vmm-bin-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(programs));
+	snprintf(passt, sizeof(passt), "%s/passt", programs);
+	script = fopen(passt, "we");
+	ck_assert_ptr_nonnull(script);
+	fprintf(script, "#!/bin/sh\nexec /bin/cat <&3 >&3\n");
+	fclose(script);
+	ck_assert_int_eq(chmod(passt, 0755), 0);
+	setenv("PATH", programs, 1);
+}
 
 static void setup(void)
 {
+	make_passt();
 	fake_guest_init(&g);
 	strcpy(path, "/tmp/vmm-alloc-XXXXXX");
 	file = mkstemp(path);
@@ -43,6 +63,8 @@ static void teardown(void)
 	fake_guest_fini(&g);
 	close(file);
 	unlink(path);
+	unlink(passt);
+	rmdir(programs);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -77,15 +99,20 @@ static int make_net(struct device **dev, struct fail *fail)
 	return net_create(&g.env, &cfg, dev, fail);
 }
 
+static int make_user(struct device **dev, struct fail *fail)
+{
+	const struct net_config cfg = { .transport = &virtio_mmio, .mode = NET_USER, .fd = -1 };
+
+	return net_create(&g.env, &cfg, dev, fail);
+}
+
 static const struct {
 	const char *name;
 	int (*make)(struct device **dev, struct fail *fail);
 	unsigned int allocations, fds; /* at least so many */
 } kinds[] = {
-	{ "rng", make_rng, 2, 1 },
-	{ "console", make_console, 2, 2 },
-	{ "blk", make_blk, 2, 2 },
-	{ "net", make_net, 2, 2 },
+	{ "rng", make_rng, 2, 1 }, { "console", make_console, 2, 2 }, { "blk", make_blk, 2, 2 },
+	{ "net", make_net, 2, 2 }, { "user", make_user, 4, 7 },
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
@@ -105,6 +132,7 @@ static int make_once(unsigned int kind, struct fail *fail)
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
 void __libc_free(void *ptr);
 
 static bool counting;
@@ -132,6 +160,13 @@ void *calloc(size_t n, size_t size)
 	return refuse() ? NULL : counted(__libc_calloc(n, size));
 }
 
+void *realloc(void *ptr, size_t size)
+{
+	void *grown = refuse() ? NULL : __libc_realloc(ptr, size);
+
+	return ptr ? grown : counted(grown);
+}
+
 void free(void *ptr)
 {
 	live -= counting && ptr;
@@ -143,6 +178,9 @@ START_TEST(nth_allocation_fails)
 	unsigned int n = 0;
 	int err;
 
+	/* The loop keeps the room that it makes for sources. */
+	ck_assert_int_eq(make_once(_i, NULL), 0);
+	g.bus.nregions = 0;
 	do {
 		struct fail fail = { 0 };
 

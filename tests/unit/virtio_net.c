@@ -15,7 +15,7 @@
 #include "tests/fake/driver.h"
 #include "virtio/mmio.h"
 #include "virtio/net.h"
-#include "virtio/tap.h"
+#include "virtio/net_backend.h"
 
 enum { RX, TX, NUM = 256, HDR = 12, BIG = 60000 };
 
@@ -447,12 +447,33 @@ START_TEST(options)
 		{ "mac=01:00:00:00:00:01", -EINVAL, "MAC" },
 		{ "mac=2:0:0:0:0:1", -EINVAL, "MAC" },
 		{ "mac", -EINVAL, "MAC" },
+		{ "mode=user", 0, NULL },
+		{ "mode=user,fwd=8080:80,fwd=127.0.0.1:5353:53/udp,mtu=9000", 0, NULL },
+		{ "mode=user,fwd=[::1]:1:65535/tcp,fwd=fe80::1:22:22", 0, NULL },
+		{ "mode=user,fwd=8080", -EINVAL, "fwd=8080 " },
+		{ "mode=user,fwd=", -EINVAL, "fwd=8080:80" },
+		{ "mode=user,fwd=0:80", -EINVAL, "fwd=0:80 " },
+		{ "mode=user,fwd=80:65536", -EINVAL, "fwd=80:65536 " },
+		{ "mode=user,fwd=+80:80", -EINVAL, "fwd" },
+		{ "mode=user,fwd=80:80/sctp", -EINVAL, "/sctp" },
+		{ "mode=user,fwd=localhost:80:80", -EINVAL, "localhost" },
+		{ "mode=user,fwd=127.0.0.1:80:", -EINVAL, "fwd" },
+		{ "mode=user,fwd=[]:80:80", -EINVAL, "fwd" },
+		{ "mode=user,tapif=tap0", -EINVAL, "mode=tap" },
+		{ "fwd=80:80", -EINVAL, "mode=user" },
+		{ "mode=tap,mtu=67", -EINVAL, "mtu=67 " },
+		{ "mode=tap,mtu=65536", -EINVAL, "mtu" },
+		{ "mode=tap,mtu", -EINVAL, "mtu" },
+		{ "mac=0A:bC:dE:F0:12:34", 0, NULL },
+		{ "mac=02-00-00-00-00-01", -EINVAL, "MAC" },
+		{ "mac=02:00:00:00:00: 1", -EINVAL, "MAC" },
+		{ "mac=02:00:00:00:00:+1", -EINVAL, "MAC" },
 	};
 
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct net_config cfg = { .transport = &virtio_mmio };
 		struct fail why = { 0 };
-		char arg[64];
+		char arg[96];
 
 		strcpy(arg, cases[i].arg);
 		ck_assert_msg(net_parse(&cfg, arg, &why) == cases[i].ret, "%s", cases[i].arg);
@@ -471,18 +492,30 @@ static void refused(int err, const char *word)
 	memset(&fail, 0, sizeof(fail));
 }
 
+/* Opens a tap by name, or by descriptor if that is not -1. */
+static int try_tap(const char *name, int fd)
+{
+	const struct net_config cfg = { .mode = NET_TAP, .tapif = name, .fd = fd };
+	struct net_backend *be = NULL;
+	struct device dev = { .name = "card" };
+	int err = tap_open(&cfg, &dev, &be, &fail);
+
+	if (!err)
+		be->ops->destroy(be);
+	return err;
+}
+
 START_TEST(bad_taps)
 {
-	struct tap tap;
 	int null = open("/dev/null", O_RDWR), stream[2];
 
-	refused(tap_open(&tap, "vmm-no-such-tap", &fail), "does not exist");
-	refused(tap_open(&tap, "a-name-far-too-long", &fail), "15");
-	refused(tap_open(&tap, "", &fail), "characters");
-	refused(tap_open_fd(&tap, null, &fail), "neither");
-	refused(tap_open_fd(&tap, 9999, &fail), "neither");
+	refused(try_tap("vmm-no-such-tap", -1), "does not exist");
+	refused(try_tap("a-name-far-too-long", -1), "15");
+	refused(try_tap("", -1), "characters");
+	refused(try_tap(NULL, null), "neither");
+	refused(try_tap(NULL, 9999), "neither");
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, stream), 0);
-	refused(tap_open_fd(&tap, stream[0], &fail), "neither");
+	refused(try_tap(NULL, stream[0]), "neither");
 	close(stream[0]);
 	close(stream[1]);
 	close(null);

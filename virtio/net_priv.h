@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VIRTIO_NET_PRIV_H
+#define VIRTIO_NET_PRIV_H
+
+#include <linux/virtio_net.h>
+
+#include "virtio/net.h"
+#include "virtio/net_backend.h"
+
+/* What the parts of the card share. */
+
+enum {
+	NET_QUEUE = 256,
+	NET_PACKET_MAX = NET_HDR + NET_FRAME_MAX,
+	/* Chains that one packet may fill; 1500-byte buffers need 44. */
+	RX_CHAINS = 64,
+	RX_VECS = 256,
+};
+
+struct net;
+
+/* Where one receive queue stands. */
+struct net_rx {
+	/* A packet is read straight into as many chains as the last one took; what does not fit
+	 * lands in `spill` and is copied into further ones. */
+	struct virtq_chain chains[RX_CHAINS];
+	struct iovec chain_iov[RX_CHAINS][2];
+	unsigned int nchains, want; /* chains taken: none between callbacks */
+	size_t room; /* bytes in them */
+	struct iovec vecs[RX_VECS + 1];
+	/* A packet for which the driver has too few buffers waits here whole. */
+	size_t held;
+	uint8_t spill[NET_PACKET_MAX];
+};
+
+struct net_pair {
+	struct net *net;
+	unsigned int index;
+	struct loop_fd src; /* the backend's descriptor, edge-triggered both ways */
+	bool tx_blocked; /* waiting for EPOLLOUT */
+	struct net_rx rx;
+};
+
+struct net {
+	struct virtio_dev vdev;
+	struct virtio_net_config config;
+	struct net_backend *be;
+	struct net_pair *pairs;
+	unsigned int npairs;
+	struct net_pair *sending; /* whose queue is being served */
+};
+
+static inline struct net *to_net(struct virtio_dev *vdev)
+{
+	return container_of(vdev, struct net, vdev);
+}
+
+/* Queue numbers (5.1.2). */
+static inline unsigned int rx_queue(const struct net_pair *pair)
+{
+	return 2 * pair->index;
+}
+
+static inline unsigned int tx_queue(const struct net_pair *pair)
+{
+	return 2 * pair->index + 1;
+}
+
+/* net_rx.c: fills the driver's buffers while there are packets. */
+void net_rx_init(struct net_rx *rx);
+void net_rx_fini(struct net_rx *rx);
+void net_receive(struct net_pair *pair);
+void net_rx_stop(struct net_rx *rx); /* the queue is about to be closed */
+
+/* net_features.c: the TUN_F_* that a backend can do, of those that make sense together; the
+ * features they allow; what a driver's features mean to the backend; whether these fit together. */
+unsigned int net_probe_offloads(struct net_backend *be);
+uint64_t net_offload_features(unsigned int tun_f);
+unsigned int net_offloads(uint64_t features);
+bool net_features_fit(uint64_t features);
+
+#endif
