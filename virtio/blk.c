@@ -399,6 +399,21 @@ int blk_create(const struct device_env *env, const struct blk_config *cfg, struc
 	return virtio_finish(&blk->vdev, err, out, fail);
 }
 
+int blk_resize(struct device *dev, uint64_t size, struct fail *fail)
+{
+	struct blk *blk = container_of(dev, struct blk, vdev.dev);
+	int err;
+
+	pthread_mutex_lock(&dev->lock);
+	err = disk_resize(&blk->disk, size, fail);
+	if (!err && blk->config.capacity != blk->disk.size >> SECTOR_SHIFT) {
+		blk->config.capacity = blk->disk.size >> SECTOR_SHIFT;
+		virtio_config_changed(&blk->vdev);
+	}
+	pthread_mutex_unlock(&dev->lock);
+	return err;
+}
+
 int blk_parse(struct blk_config *cfg, char *arg, struct fail *fail)
 {
 	char *rest = strchr(arg, ','), *key, *value;

@@ -21,4 +21,11 @@ int blk_parse(struct blk_config *cfg, char *arg, struct fail *fail);
 int blk_create(const struct device_env *env, const struct blk_config *cfg, struct device **out,
 	       struct fail *fail);
 
+/*
+ * Makes the disk `size` bytes long and tells the driver: a file is extended, a block device's new
+ * size is taken (see disk_resize()); 0 takes what file or device have now. Any thread that holds no
+ * device lock. 0, or -errno with `fail` set and nothing changed.
+ */
+int blk_resize(struct device *dev, uint64_t size, struct fail *fail);
+
 #endif

@@ -47,29 +47,104 @@ static int check_kind(const struct stat *st, const char *path, bool ro, struct f
 	return 0;
 }
 
-/* Byte size and block size; both stay what they are now. */
-static int measure(struct disk *disk, const struct stat *st, const char *path, struct fail *fail)
+/* The size of file or device now. */
+static int ask_size(const struct disk *disk, uint64_t *size)
 {
-	int block = SECTOR, err;
+	struct stat st;
 
-	disk->size = st->st_size;
-	if (S_ISBLK(st->st_mode) &&
-	    (ioctl(disk->fd, BLKGETSIZE64, &disk->size) || ioctl(disk->fd, BLKSSZGET, &block))) {
+	if (disk->device)
+		return ioctl(disk->fd, BLKGETSIZE64, size) ? -errno : 0;
+	if (fstat(disk->fd, &st))
+		return -errno;
+	*size = st.st_size;
+	return 0;
+}
+
+static int cannot_measure(const struct disk *disk, int err, struct fail *fail)
+{
+	return fail_set(fail, EXIT_HOST, err, "disk %s does not tell its size: %s", disk->path,
+			strerror(-err));
+}
+
+static int measure(struct disk *disk, struct fail *fail)
+{
+	int block = SECTOR, err = ask_size(disk, &disk->size);
+
+	if (!err && disk->device && ioctl(disk->fd, BLKSSZGET, &block))
 		err = -errno;
-		return fail_set(fail, EXIT_HOST, err, "disk %s does not tell its size: %s", path,
-				strerror(-err));
-	}
+	if (err)
+		return cannot_measure(disk, err, fail);
 	disk->block_size = block;
 	if (!disk->size)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
-				"disk %s is empty; give it a size with truncate -s SIZE", path);
+				"disk %s is empty; give it a size with truncate -s SIZE",
+				disk->path);
 	if (disk->size % SECTOR)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"disk %s has %" PRIu64 " bytes, not a multiple of %d; is it a raw "
 				"image?",
-				path, disk->size, SECTOR);
+				disk->path, disk->size, SECTOR);
 	return 0;
 }
+
+/* --- resizing ---------------------------------------------------------------------------------- */
+
+static int check_size(const struct disk *disk, uint64_t size, struct fail *fail)
+{
+	if (size % disk->block_size)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"disk %s: %" PRIu64 " bytes are not a multiple of %u; give whole "
+				"blocks",
+				disk->path, size, disk->block_size);
+	if (size < disk->size)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"disk %s has %" PRIu64 " bytes and cannot become %" PRIu64
+				": a disk in use only grows",
+				disk->path, disk->size, size);
+	if (size > INT64_MAX)
+		return fail_set(fail, EXIT_CONFIG, -EFBIG,
+				"disk %s: %" PRIu64 " bytes are too many", disk->path, size);
+	return 0;
+}
+
+static int extend(const struct disk *disk, uint64_t size, uint64_t now, struct fail *fail)
+{
+	int err;
+
+	if (disk->device)
+		return fail_set(fail, EXIT_CONFIG, -ENOSPC,
+				"disk %s: the device has %" PRIu64 " bytes; make it larger first",
+				disk->path, now);
+	if (disk->ro)
+		return fail_set(fail, EXIT_CONFIG, -EROFS,
+				"disk %s is attached read-only; make the file larger, then take "
+				"its size",
+				disk->path);
+	if (!ftruncate(disk->fd, (off_t)size))
+		return 0;
+	err = -errno;
+	return fail_set(fail, EXIT_CONFIG, err, "disk %s cannot have %" PRIu64 " bytes: %s",
+			disk->path, size, strerror(-err));
+}
+
+int disk_resize(struct disk *disk, uint64_t size, struct fail *fail)
+{
+	uint64_t now;
+	int err = ask_size(disk, &now);
+
+	if (err)
+		return cannot_measure(disk, err, fail);
+	if (!size)
+		size = now;
+	err = check_size(disk, size, fail);
+	if (!err && size > now)
+		err = extend(disk, size, now, fail);
+	if (!err)
+		disk->size = size;
+	return err;
+}
+
+/* --- locking ----------------------------------------------------------------------------------- */
 
 static int lock(const struct disk *disk, const char *path, struct fail *fail)
 {
@@ -95,11 +170,12 @@ static int prepare(struct disk *disk, const char *path, struct fail *fail)
 
 	if (fstat(disk->fd, &st))
 		return cannot_open(path, disk->ro, -errno, fail);
+	disk->device = S_ISBLK(st.st_mode);
 	err = check_kind(&st, path, disk->ro, fail);
 	if (!err)
 		err = lock(disk, path, fail);
 	if (!err)
-		err = measure(disk, &st, path, fail);
+		err = measure(disk, fail);
 	if (err)
 		return err;
 	disk->in_memory = S_ISREG(st.st_mode) && !fstatfs(disk->fd, &fs) &&
@@ -113,7 +189,7 @@ int disk_open(struct disk *disk, const char *path, bool ro, struct fail *fail)
 	int err;
 
 	/* O_NONBLOCK: opening a FIFO by mistake must not hang. It means nothing for the rest. */
-	*disk = (struct disk){ .ro = ro };
+	*disk = (struct disk){ .ro = ro, .path = path };
 	disk->fd = open(path, (ro ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (disk->fd < 0)
 		return cannot_open(path, ro, -errno, fail);

@@ -16,8 +16,9 @@
  */
 struct disk {
 	int fd; /* -1: closed */
-	bool ro;
-	uint64_t size; /* bytes, constant */
+	bool ro, device; /* a block device, not a file */
+	const char *path; /* for messages; the caller's */
+	uint64_t size; /* bytes */
 	uint32_t block_size; /* logical, a power of 2 from 512 */
 	/* How a transfer can be tried without waiting; cleared when the file system cannot. */
 	bool try_read, try_write;
@@ -25,9 +26,18 @@ struct disk {
 	bool in_memory;
 };
 
-/* 0, or -errno with a sentence that names the file and what to do. */
+/* 0, or -errno with a sentence that names the file and what to do. `path` is borrowed until the disk
+ * is closed. */
 int disk_open(struct disk *disk, const char *path, bool ro, struct fail *fail);
 void disk_close(struct disk *disk); /* closed already is fine */
+
+/*
+ * Makes the disk `size` bytes long, a multiple of its block size and no shorter than it is: a file is
+ * extended by a hole, a block device must have become so large. 0 takes what file or device have
+ * now. The caller lets nobody start transfers meanwhile. 0, or -errno with a sentence and the disk
+ * as it was.
+ */
+int disk_resize(struct disk *disk, uint64_t size, struct fail *fail);
 
 /*
  * Transfers all of `len` bytes described by `iov` (changed, but only during the call) at `off`: 0

@@ -608,6 +608,98 @@ START_TEST(state_round_trip)
 }
 END_TEST
 
+/* --- resizing ---------------------------------------------------------------------------------- */
+
+static uint64_t capacity(void)
+{
+	uint64_t val;
+
+	ck_assert_int_eq(bus_read(&g.bus, FAKE_DEV_BASE + VIRTIO_MMIO_CONFIG, 8, &val), 0);
+	return val;
+}
+
+START_TEST(grows)
+{
+	const uint64_t size = DISK_SIZE + 7 * SECTOR;
+	uint32_t len, generation, pulses;
+
+	start(false, ALL_FEATURES);
+	generation = fake_read(&g, VIRTIO_MMIO_CONFIG_GENERATION);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, SECTORS, DATA, SECTOR, &len),
+			  VIRTIO_BLK_S_IOERR);
+	fake_write(&g, VIRTIO_MMIO_INTERRUPT_ACK, 3);
+	pulses = g.irq.pulses;
+	ck_assert_msg(!blk_resize(g.dev, size, &fail), "%s", fail.text);
+	ck_assert_uint_eq(capacity(), SECTORS + 7);
+	ck_assert_uint_eq(fake_read(&g, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG);
+	ck_assert_uint_eq(g.irq.pulses, pulses + 1);
+	ck_assert_uint_ne(fake_read(&g, VIRTIO_MMIO_CONFIG_GENERATION), generation);
+	ck_assert_int_eq(lseek(file, 0, SEEK_END), size);
+	memset(fake_ptr(&g, DATA), 0x42, SECTOR);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_OUT, SECTORS + 6, DATA, SECTOR, &len),
+			  VIRTIO_BLK_S_OK);
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, SECTORS + 5, DATA, 2 * SECTOR, &len),
+			  VIRTIO_BLK_S_OK);
+	ck_assert(all_are(DATA, SECTOR, 0));
+	ck_assert(all_are(DATA + SECTOR, SECTOR, 0x42));
+	/* The same size again is no change. */
+	pulses = g.irq.pulses;
+	ck_assert_int_eq(blk_resize(g.dev, size, &fail), 0);
+	ck_assert_uint_eq(g.irq.pulses, pulses);
+}
+END_TEST
+
+static void not_resized(uint64_t size, int err, const char *word)
+{
+	struct fail why = { 0 };
+
+	ck_assert_int_eq(blk_resize(g.dev, size, &why), err);
+	ck_assert_int_eq(why.code, EXIT_CONFIG);
+	ck_assert_msg(strstr(why.text, word) && strstr(why.text, path), "%s", why.text);
+	ck_assert_uint_eq(capacity(), SECTORS);
+	ck_assert_int_eq(lseek(file, 0, SEEK_END), DISK_SIZE);
+	ck_assert_uint_eq(g.irq.pulses, 0);
+}
+
+START_TEST(bad_growth)
+{
+	start(false, ALL_FEATURES);
+	not_resized(DISK_SIZE - SECTOR, -EINVAL, "only grows");
+	not_resized(DISK_SIZE + 1, -EINVAL, "multiple of 512");
+	not_resized(1ULL << 63, -EFBIG, "too many");
+	not_resized(INT64_MAX & ~511ULL, -EFBIG, "cannot have");
+}
+END_TEST
+
+/* Somebody else made the file larger: its size is taken, also by who may not write it. */
+START_TEST(grown_already)
+{
+	start(true, ALL_FEATURES);
+	not_resized(2 * DISK_SIZE, -EROFS, "read-only");
+	ck_assert_int_eq(ftruncate(file, 2 * DISK_SIZE), 0);
+	ck_assert_int_eq(blk_resize(g.dev, 0, &fail), 0);
+	ck_assert_uint_eq(capacity(), 2 * SECTORS);
+	ck_assert_int_eq(ftruncate(file, 3 * DISK_SIZE), 0);
+	ck_assert_int_eq(blk_resize(g.dev, 2 * DISK_SIZE + SECTOR, &fail), 0);
+	ck_assert_uint_eq(capacity(), 2 * SECTORS + 1);
+	/* And smaller: what the driver knows stays. */
+	ck_assert_int_eq(ftruncate(file, DISK_SIZE), 0);
+	ck_assert_int_eq(blk_resize(g.dev, 0, &fail), -EINVAL);
+	ck_assert_uint_eq(capacity(), 2 * SECTORS + 1);
+}
+END_TEST
+
+/* A driver that is not ready hears nothing, and finds the size when it comes. */
+START_TEST(grows_unheard)
+{
+	create(false);
+	ck_assert_int_eq(blk_resize(g.dev, DISK_SIZE + SECTOR, &fail), 0);
+	ck_assert_uint_eq(g.irq.pulses, 0);
+	ck_assert(fake_guest_start(&g, ALL_FEATURES, 1, NUM));
+	ck_assert_uint_eq(capacity(), SECTORS + 1);
+}
+END_TEST
+
 static TCase *image(void)
 {
 	TCase *tc = tcase_create("image");
@@ -642,6 +734,10 @@ static TCase *requests(void)
 	tcase_add_test(tc, reset_in_flight);
 	tcase_add_test(tc, destroy_in_flight);
 	tcase_add_test(tc, state_round_trip);
+	tcase_add_test(tc, grows);
+	tcase_add_test(tc, bad_growth);
+	tcase_add_test(tc, grown_already);
+	tcase_add_test(tc, grows_unheard);
 	return tc;
 }
 
