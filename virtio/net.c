@@ -389,6 +389,7 @@ static const struct virtio_ops net_ops = {
 	.id = VIRTIO_ID_NET,
 	.nqueues = NET_QUEUES,
 	.queue_max = NET_QUEUE,
+	.in_order = true,
 	.accepts = net_accepts,
 	.start = net_start,
 	.notify = net_notify,
