@@ -136,6 +136,7 @@ static const struct virtio_ops console_ops = {
 	.id = VIRTIO_ID_CONSOLE,
 	.nqueues = CONSOLE_QUEUES,
 	.queue_max = CONSOLE_QUEUE,
+	.in_order = true,
 	.notify = console_notify,
 	.stop = console_stop,
 	.state = console_state,

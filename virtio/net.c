@@ -131,6 +131,7 @@ static const struct virtio_ops net_ops = {
 	.id = VIRTIO_ID_NET,
 	.nqueues = 2,
 	.queue_max = NET_QUEUE,
+	.in_order = true,
 	.accepts = net_accepts,
 	.start = net_start,
 	.notify = net_notify,

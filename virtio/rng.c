@@ -49,6 +49,7 @@ static const struct virtio_ops rng_ops = {
 	.id = VIRTIO_ID_RNG,
 	.nqueues = 1,
 	.queue_max = RNG_QUEUE,
+	.in_order = true,
 	.notify = rng_notify,
 };
 

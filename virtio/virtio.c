@@ -68,7 +68,7 @@ static void queue_close(struct virtio_queue *queue)
 	virtq_disable(&queue->vq);
 }
 
-/* Opens a queue with the addresses in it: 0 or -EPROTO. */
+/* Opens a queue with the addresses in it: 0, -EPROTO, -ENOMEM. */
 static int queue_open(struct virtio_queue *queue)
 {
 	struct virtio_dev *vdev = queue->vdev;
@@ -82,6 +82,7 @@ static int queue_open(struct virtio_queue *queue)
 void virtio_queue_ready(struct virtio_queue *queue, bool ready)
 {
 	struct virtio_dev *vdev = queue->vdev;
+	int err;
 
 	if (!ready) {
 		queue_close(queue);
@@ -91,8 +92,10 @@ void virtio_queue_ready(struct virtio_queue *queue, bool ready)
 	if (queue->vq.ready || !(vdev->status & VIRTIO_CONFIG_S_FEATURES_OK) ||
 	    vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
-	if (queue_open(queue))
-		virtio_broken(vdev, "bad queue size or address");
+	err = queue_open(queue);
+	if (err)
+		virtio_broken(vdev,
+			      err == -ENOMEM ? strerror(ENOMEM) : "bad queue size or address");
 	else if (virtio_running(vdev, queue->index))
 		virtio_kick(vdev, queue->index);
 }
@@ -306,10 +309,7 @@ static void queue_state(struct virtio_queue *queue, struct state *s)
 	state_u16(s, "next_used", &vq->next_used);
 	/* Offloaded work is drained, and batches end with a publication. */
 	state_check(s, !virtq_inflight(vq), "next_used");
-	if (!s->loading)
-		return;
-	vq->published = vq->next_used;
-	if (ready && !s->err)
+	if (s->loading && ready && !s->err)
 		state_check(s, !queue_open(queue), "ready");
 }
 
@@ -417,6 +417,8 @@ int virtio_init(struct virtio_dev *vdev, const struct virtio_ops *ops,
 	vdev->ops = ops;
 	vdev->transport = transport;
 	vdev->offered = features | VIRTIO_COMMON_FEATURES;
+	if (ops->in_order)
+		vdev->offered |= VIRTIO_BIT(VIRTIO_F_IN_ORDER);
 	vdev->config = config;
 	vdev->config_size = config_size;
 	vdev->queues = calloc(ops->nqueues, sizeof(*vdev->queues));

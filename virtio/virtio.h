@@ -27,7 +27,8 @@
 /* What every device offers beside its own features. */
 #define VIRTIO_COMMON_FEATURES                                                      \
 	(VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
-	 VIRTIO_BIT(VIRTIO_RING_F_EVENT_IDX) | VIRTIO_BIT(VIRTIO_F_RING_RESET))
+	 VIRTIO_BIT(VIRTIO_RING_F_EVENT_IDX) | VIRTIO_BIT(VIRTIO_F_RING_RESET) |    \
+	 VIRTIO_BIT(VIRTIO_F_RING_PACKED))
 
 /* Interrupt status, the same in every transport (4.2.2, 4.1.4.5). */
 enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
@@ -40,6 +41,8 @@ struct virtio_ops {
 	uint32_t id; /* section 5 */
 	unsigned int nqueues;
 	uint16_t queue_max; /* entries a queue, a power of 2 */
+	/* Every queue's chains are pushed in the order of their pops: offers VIRTIO_F_IN_ORDER. */
+	bool in_order;
 	/* Whether it can work with these, a subset of the offered ones with VERSION_1. */
 	bool (*accepts)(struct virtio_dev *vdev, uint64_t features);
 	/* DRIVER_OK: features are final. Also after a load into that state. */

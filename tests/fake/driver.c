@@ -20,7 +20,7 @@
 		}                                                                  \
 	} while (0)
 
-/* --- a split ring ------------------------------------------------------------------------------ */
+/* --- a ring ------------------------------------------------------------------------------------ */
 
 static void *at(const struct fake_ring *ring, gpa_t gpa, uint64_t len)
 {
@@ -49,6 +49,19 @@ gpa_t fake_ring_init(struct fake_ring *ring, struct guest_mem *mem, gpa_t at_gpa
 	ring->used = page_up(ring->avail + 6 + 2 * num);
 	end = page_up(ring->used + 6 + 8 * num);
 	memset(at(ring, at_gpa, end - at_gpa), 0, end - at_gpa);
+	return end;
+}
+
+gpa_t fake_ring_init_for(struct fake_ring *ring, struct guest_mem *mem, gpa_t at, unsigned int num,
+			 uint64_t features)
+{
+	gpa_t end = fake_ring_init(ring, mem, at, num);
+
+	REQUIRE(num <= FAKE_RING_MAX);
+	ring->packed = features >> VIRTIO_F_RING_PACKED & 1;
+	ring->event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
+	ring->in_order = features >> VIRTIO_F_IN_ORDER & 1;
+	/* The areas of a split ring have room for a packed one's, and are aligned for it. */
 	return end;
 }
 
@@ -87,6 +100,21 @@ void fake_ring_avail(struct fake_ring *ring, uint16_t head)
 	fake_ring_set_avail_idx(ring, ring->avail_idx + 1);
 }
 
+/* Remembers a chain until it is used. */
+static void chain_given(struct fake_ring *ring, uint16_t id, uint16_t entries,
+			const struct fake_buf *bufs, unsigned int n)
+{
+	struct fake_chain *chain = &ring->chains[ring->nchains];
+
+	/* Tests that give chains by hand never ask for them back in order. */
+	if (ring->nchains == FAKE_RING_MAX)
+		return;
+	*chain = (struct fake_chain){ .id = id, .entries = entries };
+	for (unsigned int i = 0; i < n; i++)
+		chain->in += bufs[i].in ? bufs[i].len : 0;
+	ring->nchains++;
+}
+
 static uint16_t buf_flags(const struct fake_buf *buf, bool more)
 {
 	return (buf->in ? VRING_DESC_F_WRITE : 0) | (more ? VRING_DESC_F_NEXT : 0);
@@ -94,8 +122,13 @@ static uint16_t buf_flags(const struct fake_buf *buf, bool more)
 
 uint16_t fake_ring_add(struct fake_ring *ring, const struct fake_buf *bufs, unsigned int n)
 {
-	uint16_t head = ring->next_desc;
+	uint16_t head = ring->packed ? ring->avail_idx % ring->num : ring->next_desc;
 
+	chain_given(ring, head, n, bufs, n);
+	if (ring->packed) {
+		fake_packed_add(ring, bufs, n, 0, head);
+		return head;
+	}
 	for (unsigned int i = 0; i < n; i++) {
 		uint16_t d = (head + i) % ring->num;
 
@@ -110,12 +143,23 @@ uint16_t fake_ring_add(struct fake_ring *ring, const struct fake_buf *bufs, unsi
 uint16_t fake_ring_add_indirect(struct fake_ring *ring, gpa_t table, const struct fake_buf *bufs,
 				unsigned int n)
 {
-	uint16_t head = ring->next_desc;
+	const struct fake_buf ref = { table, n * sizeof(struct vring_desc), false };
+	uint16_t head = ring->packed ? ring->avail_idx % ring->num : ring->next_desc;
 
-	for (unsigned int i = 0; i < n; i++)
-		fake_table_desc(ring, table, i, bufs[i].addr, bufs[i].len,
-				buf_flags(&bufs[i], i + 1 < n), i + 1);
-	fake_ring_desc(ring, head, table, n * sizeof(struct vring_desc), VRING_DESC_F_INDIRECT, 0);
+	chain_given(ring, head, 1, bufs, n);
+	for (unsigned int i = 0; i < n; i++) {
+		if (ring->packed)
+			fake_packed_table_desc(ring, table, i, bufs[i].addr, bufs[i].len,
+					       buf_flags(&bufs[i], false));
+		else
+			fake_table_desc(ring, table, i, bufs[i].addr, bufs[i].len,
+					buf_flags(&bufs[i], i + 1 < n), i + 1);
+	}
+	if (ring->packed) {
+		fake_packed_add(ring, &ref, 1, VRING_DESC_F_INDIRECT, head);
+		return head;
+	}
+	fake_ring_desc(ring, head, table, ref.len, VRING_DESC_F_INDIRECT, 0);
 	ring->next_desc = (head + 1) % ring->num;
 	fake_ring_avail(ring, head);
 	return head;
@@ -127,13 +171,15 @@ bool fake_ring_wants_kick(struct fake_ring *ring)
 
 	ring->kicked = new;
 	atomic_thread_fence(memory_order_seq_cst);
+	if (ring->packed)
+		return fake_packed_wants_kick(ring, old, new);
 	if (!ring->event_idx)
 		return old != new &&
 		       !(atomic_load(word(ring, ring->used)) & VRING_USED_F_NO_NOTIFY);
 	return vring_need_event(atomic_load(word(ring, ring->used + 4 + 8 * ring->num)), new, old);
 }
 
-bool fake_ring_used(struct fake_ring *ring, uint32_t *id, uint32_t *len)
+static bool split_peek(struct fake_ring *ring, uint32_t *id, uint32_t *len)
 {
 	_Atomic uint32_t *elem;
 
@@ -143,18 +189,64 @@ bool fake_ring_used(struct fake_ring *ring, uint32_t *id, uint32_t *len)
 	elem = at(ring, ring->used + 4 + 8 * (ring->used_idx % ring->num), 8);
 	*id = atomic_load_explicit(&elem[0], memory_order_relaxed);
 	*len = atomic_load_explicit(&elem[1], memory_order_relaxed);
-	ring->used_idx++;
+	return true;
+}
+
+/* Forgets the chain `id`, the oldest one if in order, and steps over it. */
+static struct fake_chain chain_taken(struct fake_ring *ring, uint16_t id)
+{
+	struct fake_chain chain = { .id = id, .entries = 1 };
+	unsigned int i = 0;
+
+	while (i < ring->nchains && ring->chains[i].id != id && !ring->in_order)
+		i++;
+	if (i < ring->nchains) {
+		chain = ring->chains[i];
+		memmove(&ring->chains[i], &ring->chains[i + 1],
+			(ring->nchains - i - 1) * sizeof(chain));
+		ring->nchains--;
+	}
+	if (ring->packed)
+		ring->used_idx = fake_packed_advance(ring, ring->used_idx, chain.entries);
+	else
+		ring->used_idx++;
+	return chain;
+}
+
+/* In order, one entry may stand for all chains up to the one that it names; those before that are
+ * used completely (2.7.9, 2.8.8). */
+bool fake_ring_used(struct fake_ring *ring, uint32_t *id, uint32_t *len)
+{
+	struct fake_chain chain;
+
+	if (!ring->batch) {
+		if (!(ring->packed ? fake_packed_peek(ring, id, len) : split_peek(ring, id, len)))
+			return false;
+		ring->batch_last = (struct fake_chain){ .id = *id, .in = *len };
+	}
+	chain = chain_taken(ring, ring->batch_last.id);
+	ring->batch = ring->in_order && chain.id != ring->batch_last.id;
+	*id = chain.id;
+	*len = ring->batch ? chain.in : ring->batch_last.in;
 	return true;
 }
 
 void fake_ring_no_interrupt(struct fake_ring *ring, bool off)
 {
-	atomic_store(word(ring, ring->avail), off ? VRING_AVAIL_F_NO_INTERRUPT : 0);
+	if (ring->packed)
+		fake_packed_event(ring, 0,
+				  off ? VRING_PACKED_EVENT_FLAG_DISABLE
+				      : VRING_PACKED_EVENT_FLAG_ENABLE);
+	else
+		atomic_store(word(ring, ring->avail), off ? VRING_AVAIL_F_NO_INTERRUPT : 0);
 }
 
 void fake_ring_used_event(struct fake_ring *ring, uint16_t idx)
 {
-	atomic_store(word(ring, ring->avail + 4 + 2 * ring->num), idx);
+	if (ring->packed)
+		fake_packed_event(ring, idx, VRING_PACKED_EVENT_FLAG_DESC);
+	else
+		atomic_store(word(ring, ring->avail + 4 + 2 * ring->num), idx);
 }
 
 /* --- a guest with one device ------------------------------------------------------------------- */
@@ -239,6 +331,17 @@ void fake_guest_queue(struct fake_guest *g, unsigned int q, const struct fake_ri
 	fake_write(g, VIRTIO_MMIO_QUEUE_READY, 1);
 }
 
+static uint64_t offered(struct fake_guest *g)
+{
+	uint64_t features = 0;
+
+	for (unsigned int sel = 0; sel < 2; sel++) {
+		fake_write(g, VIRTIO_MMIO_DEVICE_FEATURES_SEL, sel);
+		features |= (uint64_t)fake_read(g, VIRTIO_MMIO_DEVICE_FEATURES) << 32 * sel;
+	}
+	return features;
+}
+
 bool fake_guest_start(struct fake_guest *g, uint64_t features, unsigned int nqueues,
 		      unsigned int num)
 {
@@ -248,9 +351,9 @@ bool fake_guest_start(struct fake_guest *g, uint64_t features, unsigned int nque
 	features |= 1ULL << VIRTIO_F_VERSION_1;
 	if (!fake_guest_negotiate(g, features))
 		return false;
+	features &= offered(g);
 	for (unsigned int q = 0; q < nqueues; q++) {
-		next = fake_ring_init(&g->rings[q], &g->mem, next, num);
-		g->rings[q].event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
+		next = fake_ring_init_for(&g->rings[q], &g->mem, next, num, features);
 		fake_guest_queue(g, q, &g->rings[q]);
 	}
 	status = fake_read(g, VIRTIO_MMIO_STATUS) | VIRTIO_CONFIG_S_DRIVER_OK;

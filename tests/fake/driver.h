@@ -19,7 +19,7 @@
  * can also be filled with nonsense, and a guest with one device behind virtio-mmio.
  */
 
-/* --- a split ring ------------------------------------------------------------------------------ */
+/* --- a ring ------------------------------------------------------------------------------------ */
 
 struct fake_buf {
 	gpa_t addr;
@@ -27,6 +27,16 @@ struct fake_buf {
 	bool in; /* the device writes it */
 };
 
+enum { FAKE_RING_MAX = 1024 };
+
+/* A chain that is the device's. */
+struct fake_chain {
+	uint16_t id, entries; /* entries of a packed ring that it takes */
+	uint32_t in; /* bytes that the device may write */
+};
+
+/* Positions run modulo 65536 in a split ring; in a packed one modulo 2 * num, where the first lap is
+ * the one with wrap counter 1. */
 struct fake_ring {
 	struct guest_mem *mem;
 	unsigned int num;
@@ -34,14 +44,36 @@ struct fake_ring {
 	uint16_t avail_idx; /* next entry to make available */
 	uint16_t used_idx; /* next entry to take back */
 	uint16_t kicked; /* avail_idx when fake_ring_wants_kick() was asked last */
-	uint16_t next_desc; /* descriptors are handed out in a circle */
-	bool event_idx;
+	uint16_t next_desc; /* split: descriptors are handed out in a circle */
+	bool packed, event_idx, in_order;
+	/* Those that the device has, oldest first; and what remains of a batch that it used by one
+	 * entry for its last chain. */
+	struct fake_chain chains[FAKE_RING_MAX];
+	unsigned int nchains;
+	bool batch;
+	struct fake_chain batch_last;
 };
 
 /* Lays a zeroed ring out from `at` on (page aligned) and returns the first address behind it. */
 gpa_t fake_ring_init(struct fake_ring *ring, struct guest_mem *mem, gpa_t at, unsigned int num);
+/* The same in the layout that these features ask for. */
+gpa_t fake_ring_init_for(struct fake_ring *ring, struct guest_mem *mem, gpa_t at, unsigned int num,
+			 uint64_t features);
 
-/* Writes one descriptor, of the ring or of a table anywhere. */
+/* Adds a chain of direct descriptors, or one through a table at `table`: its head, or buffer id. */
+uint16_t fake_ring_add(struct fake_ring *ring, const struct fake_buf *bufs, unsigned int n);
+uint16_t fake_ring_add_indirect(struct fake_ring *ring, gpa_t table, const struct fake_buf *bufs,
+				unsigned int n);
+
+/* Whether a driver would notify for what it added since it was last asked. */
+bool fake_ring_wants_kick(struct fake_ring *ring);
+/* Takes the next used entry: false when there is none. */
+bool fake_ring_used(struct fake_ring *ring, uint32_t *id, uint32_t *len);
+/* Interrupt suppression: the flag, or (event index) the position to interrupt after. */
+void fake_ring_no_interrupt(struct fake_ring *ring, bool off);
+void fake_ring_used_event(struct fake_ring *ring, uint16_t idx);
+
+/* Nonsense, split: one descriptor, of the ring or of a table anywhere. */
 void fake_ring_desc(struct fake_ring *ring, uint16_t i, gpa_t addr, uint32_t len, uint16_t flags,
 		    uint16_t next);
 void fake_table_desc(struct fake_ring *ring, gpa_t table, uint16_t i, gpa_t addr, uint32_t len,
@@ -51,18 +83,21 @@ void fake_ring_avail(struct fake_ring *ring, uint16_t head);
 /* Moves the available index without an entry, for impossible positions. */
 void fake_ring_set_avail_idx(struct fake_ring *ring, uint16_t idx);
 
-/* Adds a chain of direct descriptors, or one through a table at `table`: its head. */
-uint16_t fake_ring_add(struct fake_ring *ring, const struct fake_buf *bufs, unsigned int n);
-uint16_t fake_ring_add_indirect(struct fake_ring *ring, gpa_t table, const struct fake_buf *bufs,
-				unsigned int n);
+/* Nonsense, packed: a descriptor at an index of the ring, with these flags as they are; the two
+ * bits that make one at a position available; and one of a table. */
+void fake_packed_desc(struct fake_ring *ring, uint16_t i, gpa_t addr, uint32_t len, uint16_t id,
+		      uint16_t flags);
+uint16_t fake_packed_avail(const struct fake_ring *ring, uint16_t pos);
+void fake_packed_table_desc(struct fake_ring *ring, gpa_t table, uint16_t i, gpa_t addr,
+			    uint32_t len, uint16_t flags);
 
-/* Whether a driver would notify for what it added since it was last asked. */
-bool fake_ring_wants_kick(struct fake_ring *ring);
-/* Takes the next used entry: false when there is none. */
-bool fake_ring_used(struct fake_ring *ring, uint32_t *id, uint32_t *len);
-/* Interrupt suppression: the avail flags, or (event index) the used entry to interrupt after. */
-void fake_ring_no_interrupt(struct fake_ring *ring, bool off);
-void fake_ring_used_event(struct fake_ring *ring, uint16_t idx);
+/* private: the two layouts' parts of the functions above */
+void fake_packed_add(struct fake_ring *ring, const struct fake_buf *bufs, unsigned int n,
+		     uint16_t flags, uint16_t id);
+bool fake_packed_wants_kick(struct fake_ring *ring, uint16_t old, uint16_t new);
+bool fake_packed_peek(struct fake_ring *ring, uint32_t *id, uint32_t *len);
+void fake_packed_event(struct fake_ring *ring, uint16_t pos, uint16_t flags);
+uint16_t fake_packed_advance(const struct fake_ring *ring, uint16_t pos, unsigned int by);
 
 /* --- a guest with one device ------------------------------------------------------------------- */
 

@@ -26,23 +26,19 @@ int guest_mem_add(struct guest_mem *m, gpa_t base, uint64_t size, void *host)
 	return 0;
 }
 
-/* No end is computed, so a region may reach 2^64: below its base the difference wraps to at least
- * 2^64 - base, which is no less than its size. */
-static const struct guest_ram *find(const struct guest_mem *m, gpa_t gpa)
+const struct guest_ram *guest_mem_region(const struct guest_mem *m, gpa_t gpa)
 {
 	for (const struct guest_ram *r = m->ram; r < m->ram + m->nram; r++)
-		if (gpa - r->base < r->size)
+		if (guest_ram_ptr(r, gpa, 0))
 			return r;
 	return NULL;
 }
 
 void *guest_mem_ptr(const struct guest_mem *m, gpa_t gpa, uint64_t len)
 {
-	const struct guest_ram *r = find(m, gpa);
+	const struct guest_ram *r = guest_mem_region(m, gpa);
 
-	if (!r || len > r->size - (gpa - r->base))
-		return NULL;
-	return r->host + (gpa - r->base);
+	return r ? guest_ram_ptr(r, gpa, len) : NULL;
 }
 
 int guest_mem_iov(const struct guest_mem *m, gpa_t gpa, uint64_t len, struct iovec *iov, int max)
@@ -52,7 +48,7 @@ int guest_mem_iov(const struct guest_mem *m, gpa_t gpa, uint64_t len, struct iov
 	if (len && len - 1 > UINT64_MAX - gpa)
 		return -EFAULT;
 	while (len) {
-		const struct guest_ram *r = find(m, gpa);
+		const struct guest_ram *r = guest_mem_region(m, gpa);
 		uint64_t part;
 
 		if (!r)

@@ -35,8 +35,20 @@ struct guest_mem {
 /* Adds a region: 0, -EINVAL (empty, wraps), -EEXIST (overlap) or -ENOSPC. */
 int guest_mem_add(struct guest_mem *m, gpa_t base, uint64_t size, void *host);
 
-/* Host address of [gpa, gpa+len), or NULL unless all of it is in one region. len 0 is an address
- * check: the byte at gpa must be RAM. */
+/* Host address of [gpa, gpa+len) in this region, or NULL unless all of it is inside. No end is
+ * computed, so a region may reach 2^64: below its base the difference wraps to at least 2^64 - base,
+ * which is no less than its size. len 0 is an address check: the byte at gpa must be inside. */
+static inline void *guest_ram_ptr(const struct guest_ram *r, gpa_t gpa, uint64_t len)
+{
+	gpa_t off = gpa - r->base;
+
+	return off < r->size && len <= r->size - off ? r->host + off : NULL;
+}
+
+/* The region that holds gpa, or NULL. A copy of it stays true for as long as the region does. */
+const struct guest_ram *guest_mem_region(const struct guest_mem *m, gpa_t gpa);
+
+/* The same for whichever region holds gpa. */
 void *guest_mem_ptr(const struct guest_mem *m, gpa_t gpa, uint64_t len);
 
 /* The same for a range over adjacent regions: fills up to `max` vectors and returns their number;
