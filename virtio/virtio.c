@@ -323,6 +323,14 @@ static void device_describe(struct device *dev, struct fdt *fdt)
 	vdev->transport->describe(vdev, fdt);
 }
 
+static void device_stat(struct device *dev, struct json_out *out)
+{
+	struct virtio_dev *vdev = to_virtio(dev);
+
+	if (vdev->ops->stat)
+		vdev->ops->stat(vdev, out);
+}
+
 static void device_destroy(struct device *dev)
 {
 	struct virtio_dev *vdev = to_virtio(dev);
@@ -349,6 +357,7 @@ static const struct device_ops device_ops = {
 	.reset = device_reset,
 	.state = device_state,
 	.describe = device_describe,
+	.stat = device_stat,
 	.destroy = device_destroy,
 };
 

@@ -8,6 +8,7 @@
 #include "vmm/core/log.h"
 
 struct chardev;
+struct device;
 struct vm;
 
 /* A VM with its devices, boot files and device tree: what goes where, and in which order. */
@@ -31,6 +32,8 @@ int machine_reset(struct machine *m, struct fail *fail);
 void machine_power_key(struct machine *m);
 void machine_destroy(struct machine *m); /* NULL is fine */
 
+/* For balloon_set(); NULL without --balloon. */
+struct device *machine_balloon(struct machine *m);
 struct vm *machine_vm(struct machine *m);
 struct chardev *machine_console(struct machine *m);
 

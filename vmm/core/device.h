@@ -12,6 +12,7 @@
 struct bus;
 struct device;
 struct fdt;
+struct json_out;
 struct log;
 struct loop;
 struct state;
@@ -28,6 +29,8 @@ struct device_ops {
 	void (*state)(struct device *dev, struct state *s);
 	/* Adds its device-tree node at the root; may be NULL for what has none. */
 	void (*describe)(struct device *dev, struct fdt *fdt);
+	/* Adds figures for people to an open object, under the device's lock; may be NULL. */
+	void (*stat)(struct device *dev, struct json_out *out);
 	/* Frees everything; accepts a half-built object. Its regions are left on the bus, which
 	 * is torn down with it. */
 	void (*destroy)(struct device *dev);
