@@ -293,6 +293,8 @@ static void device_stat(struct device *dev, struct json_out *out)
 		json_close(out, '}');
 	}
 	json_close(out, ']');
+	if (vdev->ops->stat)
+		vdev->ops->stat(vdev, out);
 }
 
 static void queue_state(struct virtio_queue *queue, struct state *s)

@@ -33,6 +33,7 @@
 /* Interrupt status, the same in every transport (4.2.2, 4.1.4.5). */
 enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
 
+struct json_out;
 struct virtio_dev;
 
 /* One kind of device. Only `notify` is required. */
@@ -59,6 +60,8 @@ struct virtio_ops {
 			     uint64_t val);
 	/* The class's own part of the state. */
 	void (*state)(struct virtio_dev *vdev, struct state *s);
+	/* Adds the class's figures to an object, for people. */
+	void (*stat)(struct virtio_dev *vdev, struct json_out *out);
 	/* Gives the class's resources back, also of a half-built object; all queues are closed. The
 	 * common part frees the memory. */
 	void (*destroy)(struct virtio_dev *vdev);

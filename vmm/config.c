@@ -116,6 +116,9 @@ const struct opt config_options[] = {
 	  "udp]]...|none[,mac=MAC][,mtu=N]",
 	  "network over a tap, or without privileges over passt; repeatable (none)",
 	  .parse = parse_net },
+	{ "balloon", 0, OPT_SIZE, NULL, "SIZE",
+	  "a memory balloon; the guest is left with SIZE at first", AT(balloon), .min = MIB,
+	  .max = 1ULL << 46 },
 	{ "console", 0, OPT_CHOICE, NULL, "serial|virtio",
 	  "what stdin and stdout are in the guest: PL011 ttyAMA0, or hvc0 (serial)", AT(console),
 	  .choices = console_words },
@@ -180,6 +183,11 @@ int config_check(const struct config *cfg, struct fail *fail)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"--mem: %llu bytes are not whole pages; use a multiple of 4 KiB",
 				(unsigned long long)cfg->mem);
+	if (cfg->balloon > cfg->mem)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"--balloon: the guest cannot be left with more than the %llu MiB "
+				"of --mem",
+				(unsigned long long)(cfg->mem >> 20));
 	return inject_check(&cfg->inject, cfg->cpus, fail);
 }
 

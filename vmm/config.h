@@ -25,6 +25,7 @@ struct config {
 	unsigned int ndisks;
 	struct net_config nets[CONFIG_NETS_MAX];
 	unsigned int nnets;
+	uint64_t balloon; /* bytes that the guest is left with at first; 0: no balloon */
 	unsigned int console; /* enum config_console */
 	unsigned int irqchip; /* enum vgic_version */
 	unsigned int psci; /* enum config_psci */

@@ -19,6 +19,7 @@
 #include "firmware/psci.h"
 #include "firmware/trace.h"
 #include "firmware/trng.h"
+#include "virtio/balloon.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
@@ -32,6 +33,7 @@ struct machine {
 	struct vm *vm;
 	struct chardev *console;
 	struct device *gpio;
+	struct device *balloon; /* or NULL */
 	struct vgic_config gic;
 	unsigned int slots; /* virtio-mmio slots in use */
 	const char *bootargs;
@@ -142,6 +144,25 @@ static int add_rng(struct machine *m, struct fail *fail)
 	return err ? err : vm_add_device(m->vm, dev, fail);
 }
 
+static int add_balloon(struct machine *m, struct fail *fail)
+{
+	const struct balloon_config cfg = {
+		.transport = &virtio_mmio,
+		.ram_base = LAYOUT_RAM_BASE,
+		.ram_size = m->cfg->mem,
+		.target = m->cfg->balloon,
+	};
+	struct device_env env;
+	int err;
+
+	if (!cfg.target)
+		return 0;
+	err = next_slot(m, &env, fail);
+	if (!err)
+		err = balloon_create(&env, &cfg, &m->balloon, fail);
+	return err ? err : vm_add_device(m->vm, m->balloon, fail);
+}
+
 static int add_nets(struct machine *m, struct fail *fail)
 {
 	int err = 0;
@@ -160,7 +181,7 @@ static int add_nets(struct machine *m, struct fail *fail)
 }
 
 static int (*const builders[])(struct machine *m, struct fail *fail) = {
-	add_console, add_rtc, add_gpio, add_disks, add_rng, add_nets,
+	add_console, add_rtc, add_gpio, add_disks, add_rng, add_balloon, add_nets,
 };
 
 /* What this host's KVM must be able to do, asked before anything is made. */
@@ -415,6 +436,11 @@ int machine_reset(struct machine *m, struct fail *fail)
 void machine_power_key(struct machine *m)
 {
 	gpio_power_key(m->gpio);
+}
+
+struct device *machine_balloon(struct machine *m)
+{
+	return m->balloon;
 }
 
 void machine_destroy(struct machine *m)

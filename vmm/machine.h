@@ -8,6 +8,7 @@
 #include "vmm/core/log.h"
 
 struct chardev;
+struct device;
 struct vm;
 
 struct machine_saved;
@@ -44,6 +45,8 @@ int machine_reset(struct machine *m, struct fail *fail);
 void machine_power_key(struct machine *m);
 void machine_destroy(struct machine *m); /* NULL is fine */
 
+/* For balloon_set(); NULL without --balloon. */
+struct device *machine_balloon(struct machine *m);
 struct vm *machine_vm(struct machine *m);
 const struct config *machine_config(const struct machine *m);
 /* Fills what the machine decided by itself. */

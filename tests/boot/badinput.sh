@@ -118,6 +118,8 @@ bad 'CPUs beyond options'    2 '99999'                       -k off.bin -c 99999
 [ $gic -ne 2 ] ||
 bad 'CPUs beyond GICv2'      2 '8'                           -k off.bin -c 9
 bad 'GIC not on this host'   2 "gicv$other"                  -k off.bin --irqchip gicv$other
+bad 'balloon beyond RAM'     2 '--balloon.*64 MiB'          -k off.bin -m 64 --balloon 65
+bad 'balloon 0'              2 '--balloon.*0'               -k off.bin --balloon 0
 bad 'GIC unknown'            2 'gicv9.*gicv'                 -k off.bin --irqchip gicv9
 bad 'console unknown'        2 'teletype.*serial'            -k off.bin --console teletype
 bad 'log level unknown'      2 'loud'                        -k off.bin --loglevel loud

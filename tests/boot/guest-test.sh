@@ -64,6 +64,36 @@ rng() {
 	[ "$a" != "$b" ] && [ "$a" != "$zero" ]
 }
 
+meminfo() {
+	awk -v key="$1:" '$1 == key { print int($2 / 1024) }' /proc/meminfo
+}
+
+# MiB in the balloon.
+balloon_size() {
+	awk '$1 == "balloon_inflate" { n += $2 } $1 == "balloon_deflate" { n -= $2 }
+		END { print int(n / 256) }' /proc/vmstat
+}
+
+# With 96 of 256 MiB left, 120 are needed: the balloon gives way.
+balloon_oom() {
+	until [ "$(balloon_size)" -eq 160 ]; do usleep 100000; done
+	echo "balloon: $(balloon_size) MiB, free $(($(meminfo MemFree) < 96 ? 1 : 0))"
+	mount -t tmpfs -o size=200m none /tmp || return 1
+	dd if=/dev/zero of=/tmp/file bs=1M count=120 2>/dev/null || return 1
+	echo "then: $(($(balloon_size) < 160 ? 1 : 0)), $(du -m /tmp/file)"
+}
+
+# Free pages that are reported go back to the host, which looks at the marks.
+balloon_report() {
+	mount -t tmpfs -o size=200m none /tmp || return 1
+	dd if=/dev/zero of=/tmp/file bs=1M count=150 2>/dev/null || return 1
+	echo "filled"
+	read -r _ </dev/console
+	rm /tmp/file
+	echo "emptied"
+	read -r _ </dev/console
+}
+
 # Waits for KEY_POWER (type 1, code 116): the first event of the first input device.
 power() {
 	[ -e /dev/input/event0 ] || return 1

@@ -63,6 +63,29 @@ console() {
 	done
 }
 
+# rss: the MiB of vmm that are in the host's memory.
+rss() {
+	awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$(pidof vmm)/status"
+}
+
+# rss_below MIB: waits until it is; the limit of the run ends it otherwise.
+rss_below() {
+	while now=$(rss) && [ "$now" -ge "$1" ]; do usleep 100000; done
+	echo "rss: below $1 MiB" >>marks
+}
+
+balloon() {
+	linux balloon_oom -m 256 --balloon 96
+	expect 'balloon deflates on OOM' 0 'balloon: 160 MiB, free 1' 'then: 1, 120.*' 'test: exit 0'
+	: >marks
+	# shellcheck disable=SC2016
+	vmm_drive '*filled*' 'run echo "rss: filled $(($(rss) >= 180))" >>marks; printf "go\n" >&4' \
+		'*emptied*' 'run rss_below 110; printf "go\n" >&4' -- \
+		-k Image -i initrd -m 256 --balloon 256 -p "console=ttyAMA0 quiet t2=balloon_report"
+	cat marks >>out
+	expect 'free pages reported' 0 'rss: filled 1' 'rss: below 110 MiB' 'test: exit 0'
+}
+
 ends() {
 	vmm_drive '*ready on*' 'send reboot\n' '*ready on*' 'send off\n' -- \
 		-k Image -i initrd -m 256 -p "console=ttyAMA0 quiet t2=talk-ttyAMA0"

@@ -105,7 +105,7 @@ enum {
 	FAKE_RAM_BASE = 0x40000000,
 	FAKE_RAM_SIZE = 4 << 20,
 	FAKE_DEV_BASE = 0xa000000,
-	FAKE_QUEUES = 2,
+	FAKE_QUEUES = 16,
 	FAKE_DATA = FAKE_RAM_BASE + (1 << 20), /* free for buffers from here on */
 };
 

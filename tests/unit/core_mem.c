@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "vmm/core/mem.h"
 
@@ -295,6 +297,77 @@ START_TEST(dirty_reaches_the_last_byte)
 }
 END_TEST
 
+/* --- back to the host -------------------------------------------------------------------------- */
+
+/* Whole pages of the host, in every cut of a range over two regions; what is beside them stays. */
+START_TEST(discard_gives_back_whole_pages)
+{
+	const size_t page = sysconf(_SC_PAGESIZE), size = 4 * page;
+	uint8_t *host =
+		mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const size_t cuts[] = { 0,    1,	page - 1,	 page,	       page + 1, size - 1,
+				size, size + 1, 2 * size - page, 2 * size - 1, 2 * size };
+	const size_t n = sizeof(cuts) / sizeof(cuts[0]);
+	struct guest_mem m = { 0 };
+
+	ck_assert_ptr_ne(host, MAP_FAILED);
+	ck_assert_int_eq(guest_mem_add(&m, 0x40000000, size, host), 0);
+	ck_assert_int_eq(guest_mem_add(&m, 0x40000000 + size, size, host + size), 0);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = i; j < n; j++) {
+			int64_t given = 0;
+
+			memset(host, 0x55, 2 * size);
+			given = guest_mem_discard(&m, 0x40000000 + cuts[i], cuts[j] - cuts[i]);
+			for (size_t at = 0; at < 2 * size; at += page) {
+				bool whole = at >= cuts[i] && at + page <= cuts[j];
+
+				ck_assert_uint_eq(host[at], whole ? 0 : 0x55);
+				ck_assert_uint_eq(host[at + page - 1], whole ? 0 : 0x55);
+				given -= whole ? page : 0;
+			}
+			ck_assert_int_eq(given, 0);
+		}
+	}
+	munmap(host, 2 * size);
+}
+END_TEST
+
+START_TEST(discard_is_all_or_nothing)
+{
+	const size_t page = sysconf(_SC_PAGESIZE);
+	uint8_t *host =
+		mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct guest_mem m = { 0 };
+
+	ck_assert_ptr_ne(host, MAP_FAILED);
+	ck_assert_int_eq(guest_mem_add(&m, 0x40000000, page, host), 0);
+	ck_assert_int_eq(guest_mem_track(&m, true), 0);
+	memset(host, 0x55, page);
+	ck_assert_int_eq(guest_mem_discard(&m, 0x40000000, page + 1), -EFAULT);
+	ck_assert_int_eq(guest_mem_discard(&m, 0x40000000 - 1, page + 1), -EFAULT);
+	ck_assert_int_eq(guest_mem_discard(&m, 0x40000000, UINT64_MAX), -EFAULT);
+	ck_assert_uint_eq(host[0], 0x55);
+	ck_assert_uint_eq(m.ram[0].dirty[0], 0);
+	ck_assert_int_eq(guest_mem_discard(&m, 0x40000000, page), page);
+	ck_assert_uint_ne(m.ram[0].dirty[0], 0);
+	guest_mem_destroy(&m);
+	munmap(host, page);
+}
+END_TEST
+
+START_TEST(addresses_of_pointers)
+{
+	struct world w;
+
+	build(&w, &layouts[_i]);
+	for (unsigned int i = 0; i < SPAN; i++)
+		if (is_ram(&w, i))
+			ck_assert_uint_eq(guest_mem_gpa(&w.mem, w.host + i),
+					  layouts[_i].origin + i);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core_mem");
@@ -305,6 +378,9 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, ranges_match_the_model, 0, NLAYOUTS);
 	tcase_add_loop_test(tc, huge_lengths_are_refused, 0, NLAYOUTS);
+	tcase_add_test(tc, discard_gives_back_whole_pages);
+	tcase_add_test(tc, discard_is_all_or_nothing);
+	tcase_add_loop_test(tc, addresses_of_pointers, 0, NLAYOUTS);
 	tcase_add_test(tc, overlaps_are_refused);
 	tcase_add_test(tc, bad_regions_are_refused);
 	tcase_add_test(tc, dirty_marks_exactly_the_touched_pages);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "virtio/balloon.h"
 #include "virtio/blk.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
@@ -76,6 +77,18 @@ static int make_rng(struct device **dev, struct fail *fail)
 	return rng_create(&g.env, &cfg, dev, fail);
 }
 
+static int make_balloon(struct device **dev, struct fail *fail)
+{
+	const struct balloon_config cfg = {
+		.transport = &virtio_mmio,
+		.ram_base = FAKE_RAM_BASE,
+		.ram_size = FAKE_RAM_SIZE,
+		.target = FAKE_RAM_SIZE,
+	};
+
+	return balloon_create(&g.env, &cfg, dev, fail);
+}
+
 static int make_console(struct device **dev, struct fail *fail)
 {
 	const struct console_config cfg = { .transport = &virtio_mmio, .chr = chr };
@@ -113,6 +126,7 @@ static const struct {
 } kinds[] = {
 	{ "rng", make_rng, 2, 1 }, { "console", make_console, 2, 2 }, { "blk", make_blk, 2, 2 },
 	{ "net", make_net, 2, 2 }, { "user", make_user, 4, 7 },
+	{ "balloon", make_balloon, 2, 5 },
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };

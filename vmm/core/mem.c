@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "vmm/core/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 int guest_mem_add(struct guest_mem *m, gpa_t base, uint64_t size, void *host)
 {
@@ -119,6 +122,40 @@ void guest_mem_dirty(struct guest_mem *m, gpa_t gpa, uint64_t len)
 			mark(r, (from - r->base) >> GUEST_PAGE_SHIFT,
 			     (to - r->base) >> GUEST_PAGE_SHIFT);
 	}
+}
+
+gpa_t guest_mem_gpa(const struct guest_mem *m, const void *host)
+{
+	const struct guest_ram *r = m->ram;
+
+	while ((uintptr_t)host - (uintptr_t)r->host >= r->size) {
+		r++;
+		assert(r < m->ram + m->nram);
+	}
+	return r->base + ((uintptr_t)host - (uintptr_t)r->host);
+}
+
+int64_t guest_mem_discard(struct guest_mem *m, gpa_t gpa, uint64_t len)
+{
+	const uintptr_t page = sysconf(_SC_PAGESIZE);
+	struct iovec iov[GUEST_RAM_MAX];
+	int n = guest_mem_iov(m, gpa, len, iov, GUEST_RAM_MAX);
+	int64_t given = 0;
+
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		uintptr_t from = ((uintptr_t)iov[i].iov_base + page - 1) & -page;
+		uintptr_t end = ((uintptr_t)iov[i].iov_base + iov[i].iov_len) & -page;
+
+		if (from >= end)
+			continue;
+		if (madvise((void *)from, end - from, MADV_DONTNEED))
+			return -errno;
+		given += end - from;
+	}
+	guest_mem_dirty(m, gpa, len);
+	return given;
 }
 
 int guest_mem_track(struct guest_mem *m, bool on)

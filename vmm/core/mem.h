@@ -63,6 +63,14 @@ int guest_mem_write(struct guest_mem *m, gpa_t gpa, const void *buf, uint64_t le
  * vCPUs write. What of the range is outside RAM is ignored. guest_mem_write() calls it itself. */
 void guest_mem_dirty(struct guest_mem *m, gpa_t gpa, uint64_t len);
 
+/* The guest's address of a byte behind a pointer into its RAM; it must be one. */
+gpa_t guest_mem_gpa(const struct guest_mem *m, const void *host);
+
+/* Gives those pages of the host that lie wholly in the range back to it: they read as zero from
+ * now on, until written again. How many bytes; -EFAULT when any byte is not RAM, or madvise()'s
+ * error. May race with anything that uses the memory. */
+int64_t guest_mem_discard(struct guest_mem *m, gpa_t gpa, uint64_t len);
+
 /* Starts recording writes (all pages clean), or stops it: 0 or -ENOMEM. While nobody writes. */
 int guest_mem_track(struct guest_mem *m, bool on);
 
