@@ -141,6 +141,12 @@ void virtio_serve(struct virtio_dev *vdev, unsigned int q,
 
 /* --- status and features ----------------------------------------------------------------------- */
 
+static void changed(struct virtio_dev *vdev)
+{
+	if (vdev->transport->changed)
+		vdev->transport->changed(vdev);
+}
+
 static void raise_config_interrupt(struct virtio_dev *vdev)
 {
 	vdev->isr |= VIRTIO_ISR_CONFIG;
@@ -154,6 +160,7 @@ void virtio_broken(struct virtio_dev *vdev, const char *why)
 	if (vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
 	vdev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	changed(vdev);
 	/* 2.1.2: tells the driver, but only one that is ready to hear it. */
 	if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		raise_config_interrupt(vdev);
@@ -162,6 +169,7 @@ void virtio_broken(struct virtio_dev *vdev, const char *why)
 void virtio_config_changed(struct virtio_dev *vdev)
 {
 	vdev->generation++;
+	changed(vdev);
 	if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		raise_config_interrupt(vdev);
 }
@@ -255,6 +263,7 @@ static void device_reset(struct device *dev)
 
 	driver_reset(vdev);
 	vdev->generation = 0;
+	changed(vdev);
 }
 
 static void queue_state(struct virtio_queue *queue, struct state *s)
@@ -307,6 +316,7 @@ static void device_state(struct device *dev, struct state *s)
 		device_reset(dev);
 		return;
 	}
+	changed(vdev);
 	if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		driver_ok(vdev);
 	/* The edge may have been on its way when the state was saved; one too many is harmless. */

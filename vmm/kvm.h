@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 struct doorbell;
+/* Other architectures' headers lack it. */
+struct kvm_vcpu_init;
 
 /*
  * Thin wrappers of KVM's ioctls: 0 (or a value) or -errno, no policy, no messages. Tests link a

@@ -17,6 +17,7 @@
 #include "vmm/core/loop.h"
 #include "vmm/core/mem.h"
 #include "vmm/kvm.h"
+#include "vmm/pages.h"
 #include "vmm/vcpu.h"
 
 /*
@@ -49,6 +50,7 @@ struct vm {
 	unsigned int ndevices;
 
 	struct kvm kvm;
+	struct pages pages;
 	struct cpu_model model;
 	unsigned int ipa_bits;
 	struct vcpu *vcpus;

@@ -14,6 +14,7 @@ struct device;
 struct fdt;
 struct log;
 struct loop;
+struct regpage;
 struct state;
 
 /*
@@ -40,6 +41,7 @@ struct device_env {
 	struct loop *loop;
 	struct log *log;
 	gpa_t base; /* where its registers go */
+	struct regpage *page; /* what the guest can read of them without an exit; NULL: nothing */
 	struct irq irq; /* copied into the device */
 };
 
