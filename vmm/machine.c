@@ -103,9 +103,15 @@ static int add_console(struct machine *m, struct fail *fail)
 	bool virtio = m->cfg->console == CONSOLE_VIRTIO;
 	struct console_config cfg = { .transport = &virtio_mmio, .chr = m->console };
 	struct device_env env = env_at(m, LAYOUT_PL011_BASE, LAYOUT_PL011_SPI, false);
+	bool show = m->pages != CONFIG_PAGES_OFF && pages_possible(&m->vm->kvm, PL011_SIZE);
 	struct device *dev;
-	int err = pl011_create(&env, virtio ? NULL : m->console, &dev, fail);
+	int err = pages_add(&m->vm->pages, env.base, PL011_SIZE, show, &env.page);
 
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "cannot make the serial port's registers: %s",
+				strerror(-err));
+	env.stores = show ? &m->vm->coalesce.stores : NULL;
+	err = pl011_create(&env, virtio ? NULL : m->console, &dev, fail);
 	if (!err)
 		err = vm_add_device(m->vm, dev, fail);
 	if (err || !virtio)

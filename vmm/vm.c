@@ -46,6 +46,7 @@ int vm_create(struct log *log, struct vm **out, struct fail *fail)
 	pthread_mutex_init(&vm->run_lock, NULL);
 	pthread_cond_init(&vm->all_parked, NULL);
 	pages_init(&vm->pages, &vm->kvm);
+	coalesce_init(&vm->coalesce, &vm->kvm);
 	bus_init(&vm->bus);
 	vm->bus.doorbell_hook = doorbell_hook;
 	vm->bus.doorbell_arg = vm;
@@ -261,6 +262,7 @@ int vm_power_on(struct vm *vm, uint64_t pc, uint64_t x0, struct fail *fail)
 	if (!err)
 		err = cpu_set_boot(&vm->vcpus[0].kvm, pc, x0, fail);
 	pages_on(&vm->pages, cpu_coherent(&vm->vcpus[0].kvm) ? NULL : cpu_clean_line);
+	coalesce_on(&vm->coalesce, &vm->vcpus[0].kvm);
 	bus_doorbells_replay(&vm->bus);
 	for (unsigned int i = 0; !err && i < vm->ncpus; i++) {
 		err = vcpu_start(&vm->vcpus[i]);
@@ -304,6 +306,7 @@ void vm_power_off(struct vm *vm)
 			pthread_join(vm->vcpus[i].thread, NULL);
 		vm->vcpus[i].started = false;
 	}
+	coalesce_off(&vm->coalesce);
 	/* Not before: a vCPU's thread may look at other vCPUs. */
 	for (unsigned int i = 0; i < vm->ncpus; i++)
 		kvm_vcpu_close(&vm->vcpus[i].kvm);
@@ -329,6 +332,7 @@ void vm_pause(struct vm *vm)
 	while (vm->parked < started_threads(vm))
 		pthread_cond_wait(&vm->all_parked, &vm->run_lock);
 	pthread_mutex_unlock(&vm->run_lock);
+	stores_flush(&vm->coalesce.stores);
 }
 
 void vm_resume(struct vm *vm)

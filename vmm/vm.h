@@ -9,6 +9,7 @@
 
 #include "arch/arm64/cpu.h"
 #include "firmware/smccc.h"
+#include "vmm/coalesce.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/fail.h"
 #include "vmm/core/irqchip.h"
@@ -51,6 +52,7 @@ struct vm {
 
 	struct kvm kvm;
 	struct pages pages;
+	struct coalesce coalesce;
 	struct cpu_model model;
 	unsigned int ipa_bits;
 	struct vcpu *vcpus;

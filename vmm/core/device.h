@@ -16,6 +16,7 @@ struct log;
 struct loop;
 struct regpage;
 struct state;
+struct stores;
 
 /*
  * What every device can do. The caller holds the device's lock for reset and state, and no vCPU
@@ -42,6 +43,7 @@ struct device_env {
 	struct log *log;
 	gpa_t base; /* where its registers go */
 	struct regpage *page; /* what the guest can read of them without an exit; NULL: nothing */
+	struct stores *stores; /* a queue of stores for this device alone; NULL: none */
 	struct irq irq; /* copied into the device */
 };
 
