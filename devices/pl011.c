@@ -5,22 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/pl011_priv.h"
 #include "devices/primecell.h"
 #include "vmm/core/bus.h"
-#include "vmm/core/chardev.h"
 #include "vmm/core/fdt.h"
+#include "vmm/core/regpage.h"
 #include "vmm/core/state.h"
 
-/* Offsets and bits: ARM DDI 0183, chapter 3. */
-enum { UARTDR = 0x00, UARTFR = 0x18, UARTRIS = 0x3c, UARTMIS = 0x40, UARTICR = 0x44 };
 enum { FR_CTS = 0x01, FR_DSR = 0x02, FR_DCD = 0x04, FR_BUSY = 0x08 };
 enum { FR_RXFE = 0x10, FR_TXFF = 0x20, FR_RXFF = 0x40, FR_TXFE = 0x80 };
 enum { LCR_H_FEN = 0x10, CR_UARTEN = 0x001, CR_RXE = 0x200 };
-enum { INT_RX = 0x10, INT_TX = 0x20, INT_RT = 0x40 };
-enum { FIFO_DEPTH = 16, PERIPHID = 0x00141011 };
-
-/* Registers that only hold what was written. UARTRSR stays zero (no errors), so it is not here. */
-enum reg { ILPR, IBRD, FBRD, LCR_H, CR, IFLS, IMSC, DMACR, NREGS };
+enum { PERIPHID = 0x00141011 };
 
 static const struct reg_info {
 	const char *name;
@@ -30,20 +25,6 @@ static const struct reg_info {
 	[FBRD] = { "fbrd", 0x28, 0x3f, 0 },   [LCR_H] = { "lcr_h", 0x2c, 0xff, 0 },
 	[CR] = { "cr", 0x30, 0xff87, 0x300 }, [IFLS] = { "ifls", 0x34, 0x3f, 0x12 },
 	[IMSC] = { "imsc", 0x38, 0x7ff, 0 },  [DMACR] = { "dmacr", 0x48, 0x7, 0 },
-};
-
-struct fifo {
-	uint8_t data[FIFO_DEPTH]; /* oldest first */
-	uint32_t len;
-};
-
-struct pl011 {
-	struct device dev;
-	struct chardev *chr; /* or NULL */
-	struct chardev_user user;
-	uint32_t reg[NREGS];
-	struct fifo rx, tx; /* tx: what the console had no room for */
-	bool tx_int; /* UARTRIS.TXRIS */
 };
 
 static void fifo_drop(struct fifo *f, uint32_t n)
@@ -97,8 +78,17 @@ static uint32_t raw_ints(const struct pl011 *d)
 	       (d->rx.len >= rx_level(d) ? INT_RX : 0);
 }
 
-static void update_irq(struct pl011 *d)
+static void put(struct pl011 *d, uint64_t off, uint32_t val)
 {
+	regpage_put(d->dev.env.page, d->dev.env.base + off, val);
+}
+
+/* What follows from the rest: the page, and the interrupt line. */
+static void settle(struct pl011 *d)
+{
+	put(d, UARTFR, flags(d));
+	put(d, UARTRIS, raw_ints(d));
+	put(d, UARTMIS, raw_ints(d) & d->reg[IMSC]);
 	irq_set(&d->dev.env.irq, raw_ints(d) & d->reg[IMSC]);
 }
 
@@ -111,12 +101,17 @@ static void tx_drain(struct pl011 *d)
 }
 
 /* UARTCR does not matter: early consoles write without setting it, and expect to be seen. */
-static void tx_put(struct pl011 *d, uint8_t byte)
+void pl011_send(struct pl011 *d, const uint8_t *data, size_t len)
 {
-	if (d->tx.len >= depth(d))
-		return; /* against FR.TXFF: lost, as in hardware */
-	d->tx.data[d->tx.len++] = byte;
+	size_t sent = 0;
+
+	if (!d->tx.len)
+		sent = d->chr ? chardev_write(d->chr, data, len) : len;
+	/* Against FR.TXFF: lost, as in hardware. */
+	while (sent < len && d->tx.len < depth(d))
+		d->tx.data[d->tx.len++] = data[sent++];
 	tx_drain(d);
+	settle(d);
 }
 
 static void pl011_room(struct chardev_user *user)
@@ -126,7 +121,7 @@ static void pl011_room(struct chardev_user *user)
 	if (!d->tx.len)
 		return;
 	tx_drain(d);
-	update_irq(d);
+	settle(d);
 }
 
 /* --- input ------------------------------------------------------------------------------------ */
@@ -141,9 +136,12 @@ static size_t pl011_input(struct chardev_user *user, const uint8_t *data, size_t
 		return 0;
 	if (len > room)
 		len = room;
+	if (!len)
+		return 0;
+	burst_input(d);
 	memcpy(d->rx.data + d->rx.len, data, len);
 	d->rx.len += (uint32_t)len;
-	update_irq(d);
+	settle(d);
 	return len;
 }
 
@@ -162,81 +160,86 @@ static uint8_t rx_get(struct pl011 *d)
 	fifo_drop(&d->rx, 1);
 	if (!d->rx.len)
 		rx_resume(d);
-	update_irq(d);
+	settle(d);
 	return byte;
 }
 
-/* --- registers: any width, at multiples of four ----------------------------------------------- */
+/* --- registers --------------------------------------------------------------------------------- */
 
-static enum reg find_reg(uint64_t off)
+static enum pl011_reg find_reg(uint64_t off)
 {
-	enum reg r = 0;
+	enum pl011_reg r = 0;
 
 	while (r < NREGS && regs[r].off != off)
 		r++;
 	return r;
 }
 
+/* All but UARTDR has no side effect, and is read as the page is: any bytes of it. */
 static uint64_t pl011_read(struct device *dev, uint64_t off, unsigned int size)
 {
 	struct pl011 *d = container_of(dev, struct pl011, dev);
-	enum reg r;
 
-	(void)size;
-	if (off & 3)
-		return 0;
-	if (off >= PRIMECELL_ID)
-		return primecell_id(PERIPHID, off);
-	switch (off) {
-	case UARTDR:
+	burst_drain(d);
+	if (off == UARTDR && size <= 4)
 		return rx_get(d);
-	case UARTFR:
-		return flags(d);
-	case UARTRIS:
-		return raw_ints(d);
-	case UARTMIS:
-		return raw_ints(d) & d->reg[IMSC];
-	}
-	r = find_reg(off);
-	return r < NREGS ? d->reg[r] : 0;
+	return regpage_get(dev->env.page, dev->env.base + off, size);
 }
 
+/* Any width up to 32 bits, at multiples of four. */
 static void pl011_write(struct device *dev, uint64_t off, unsigned int size, uint64_t val)
 {
 	struct pl011 *d = container_of(dev, struct pl011, dev);
-	enum reg r = find_reg(off);
+	enum pl011_reg r = find_reg(off);
+	uint8_t byte = (uint8_t)val;
 
-	(void)size;
+	burst_drain(d);
+	if (size > 4)
+		return;
 	if (off == UARTDR)
-		tx_put(d, (uint8_t)val);
+		pl011_send(d, &byte, 1);
 	else if (off == UARTICR)
 		d->tx_int = d->tx_int && !(val & INT_TX);
 	else if (r < NREGS)
-		d->reg[r] = val & regs[r].mask;
+		put(d, off, d->reg[r] = val & regs[r].mask);
 	if (r == CR || r == LCR_H)
 		rx_resume(d);
-	update_irq(d);
+	settle(d);
+	if (off == UARTDR || r == IMSC)
+		burst_check(d);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
+
+static void put_all(struct pl011 *d)
+{
+	for (enum pl011_reg r = 0; r < NREGS; r++)
+		put(d, regs[r].off, d->reg[r]);
+	settle(d);
+}
 
 /* Bytes that wait for the console were sent before the reset and still go out. */
 static void pl011_reset(struct device *dev)
 {
 	struct pl011 *d = container_of(dev, struct pl011, dev);
 
-	for (enum reg r = 0; r < NREGS; r++)
+	burst_end(d);
+	for (enum pl011_reg r = 0; r < NREGS; r++)
 		d->reg[r] = regs[r].reset;
 	d->rx.len = 0;
 	d->tx_int = false;
-	update_irq(d);
+	put_all(d);
 }
 
 static void pl011_state(struct device *dev, struct state *s)
 {
 	struct pl011 *d = container_of(dev, struct pl011, dev);
 
-	for (enum reg r = 0; r < NREGS; r++) {
+	if (s->loading)
+		burst_end(d);
+	else
+		burst_drain(d);
+	for (enum pl011_reg r = 0; r < NREGS; r++) {
 		state_u32(s, regs[r].name, &d->reg[r]);
 		state_check(s, !(d->reg[r] & ~regs[r].mask), regs[r].name);
 	}
@@ -250,7 +253,7 @@ static void pl011_state(struct device *dev, struct state *s)
 	if (d->tx.len)
 		tx_drain(d);
 	rx_resume(d);
-	update_irq(d);
+	put_all(d);
 }
 
 static void pl011_describe(struct device *dev, struct fdt *fdt)
@@ -268,6 +271,7 @@ static void pl011_destroy(struct device *dev)
 {
 	struct pl011 *d = container_of(dev, struct pl011, dev);
 
+	burst_end(d);
 	if (d->chr)
 		chardev_connect(d->chr, NULL);
 	device_fini(dev);
@@ -290,9 +294,10 @@ int pl011_create(const struct device_env *env, struct chardev *chr, struct devic
 	if (!d)
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory for the serial port");
 	device_init(&d->dev, &pl011_ops, "pl011", env);
+	burst_init(d);
 	err = bus_add(env->bus, &(struct region){ .base = env->base,
 						  .size = PL011_SIZE,
-						  .widths = WIDTH_1 | WIDTH_2 | WIDTH_4,
+						  .widths = WIDTH_ALL | WIDTH_UNALIGNED,
 						  .dev = &d->dev,
 						  .read = pl011_read,
 						  .write = pl011_write });
@@ -301,6 +306,8 @@ int pl011_create(const struct device_env *env, struct chardev *chr, struct devic
 		return fail_set(fail, EXIT_HOST, err, "no place for the serial port: %s",
 				strerror(-err));
 	}
+	for (uint64_t off = PRIMECELL_ID; off < PL011_SIZE; off += 4)
+		put(d, off, (uint32_t)primecell_id(PERIPHID, off));
 	pl011_reset(&d->dev);
 	d->user = (struct chardev_user){ &d->dev, pl011_input, pl011_room };
 	d->chr = chr;

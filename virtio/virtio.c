@@ -154,6 +154,12 @@ void virtio_serve(struct virtio_dev *vdev, unsigned int q,
 
 /* --- status and features ----------------------------------------------------------------------- */
 
+static void changed(struct virtio_dev *vdev)
+{
+	if (vdev->transport->changed)
+		vdev->transport->changed(vdev);
+}
+
 static void raise_config_interrupt(struct virtio_dev *vdev)
 {
 	vdev->isr |= VIRTIO_ISR_CONFIG;
@@ -167,6 +173,7 @@ void virtio_broken(struct virtio_dev *vdev, const char *why)
 	if (vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
 	vdev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	changed(vdev);
 	/* 2.1.2: tells the driver, but only one that is ready to hear it. */
 	if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		raise_config_interrupt(vdev);
@@ -175,6 +182,7 @@ void virtio_broken(struct virtio_dev *vdev, const char *why)
 void virtio_config_changed(struct virtio_dev *vdev)
 {
 	vdev->generation++;
+	changed(vdev);
 	if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		raise_config_interrupt(vdev);
 }
@@ -274,6 +282,7 @@ static void device_reset(struct device *dev)
 		queue->notified = queue->interrupts = queue->suppressed = queue->published = 0;
 		queue->vq.requests = queue->vq.bytes = 0;
 	}
+	changed(vdev);
 }
 
 static void device_stat(struct device *dev, struct json_out *out)
@@ -344,6 +353,7 @@ static void device_state(struct device *dev, struct state *s)
 		device_reset(dev);
 		return;
 	}
+	changed(vdev);
 	if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		driver_ok(vdev);
 	/* The edge may have been on its way when the state was saved; one too many is harmless. */

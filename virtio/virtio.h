@@ -76,6 +76,12 @@ struct virtio_transport {
 	void (*config_interrupt)(struct virtio_dev *vdev);
 	/* Connects queue q's notification with queues[q].kick.fd, or disconnects it. */
 	void (*doorbell)(struct virtio_dev *vdev, unsigned int q, bool on);
+	/* What the driver can read has changed, and not by a write of the driver's; under the lock.
+	 * NULL for transports that compute what is read. */
+	void (*changed)(struct virtio_dev *vdev);
+	/* An eventfd whose signal interrupts the driver for queue q without any further step, for
+	 * backends in the kernel; the irqchip's. -ENOTSUP: only queue_interrupt does. */
+	int (*callfd)(struct virtio_dev *vdev, unsigned int q);
 	void (*describe)(struct virtio_dev *vdev, struct fdt *fdt);
 };
 
@@ -100,7 +106,8 @@ struct virtio_dev {
 	struct log_limit limit;
 
 	uint64_t offered; /* features; constant once the machine runs */
-	/* Config space as the driver reads it, little-endian; the class's. */
+	/* Config space as the driver reads it, little-endian; the class's. Changes in reset and
+	 * config_write, or before virtio_config_changed(). */
 	void *config;
 	uint32_t config_size;
 

@@ -16,6 +16,7 @@ static const char *const console_words[] = { "serial", "virtio", NULL };
 static const char *const irqchip_words[] = { "auto", "gicv2", "gicv3", NULL };
 static const char *const psci_words[] = { "auto", "kernel", "user", NULL };
 static const char *const unmapped_words[] = { "ignore", "abort", "stop", NULL };
+const char *const config_pages_words[] = { "exact", "lazy", "off", NULL };
 static const char *const loglevel_words[] = { "error", "warning", "info", "debug", NULL };
 
 /* A copy that the device's parser may cut up and point into; freed with the configuration. */
@@ -138,6 +139,10 @@ const struct opt config_options[] = {
 	  "accesses where nothing is: read as zero, give an external abort, or end vmm with 33 "
 	  "(ignore)",
 	  AT(unmapped), .choices = unmapped_words },
+	{ "mmio-pages", 0, OPT_CHOICE, NULL, "exact|lazy|off",
+	  "virtio registers that are read without an exit; lazy: acknowledged so too, for drivers "
+	  "that do not poll the interrupt status; off: trapped (exact)",
+	  AT(mmio_pages), .choices = config_pages_words },
 	{ "name", 0, OPT_STR, NULL, "NAME",
 	  "the machine's name for vmm list, stop and the like (vmm-PID)", AT(name) },
 	{ "nodefaults", 0, OPT_FLAG, NULL, NULL,

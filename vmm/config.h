@@ -14,6 +14,7 @@
  * point into the caller's words, which outlive it. */
 
 enum config_psci { CONFIG_PSCI_AUTO, CONFIG_PSCI_KERNEL, CONFIG_PSCI_USER };
+enum config_pages { CONFIG_PAGES_EXACT, CONFIG_PAGES_LAZY, CONFIG_PAGES_OFF };
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
 enum { CONFIG_DISKS_MAX = 16, CONFIG_NETS_MAX = 8, CONFIG_WORDS_MAX = 24 };
 
@@ -33,6 +34,7 @@ struct config {
 	unsigned int trace; /* mask of 1 << enum smccc_service */
 	struct inject inject;
 	unsigned int unmapped; /* enum vm_unmapped */
+	unsigned int mmio_pages; /* enum config_pages */
 	unsigned int loglevel; /* as --loglevel's words are ordered */
 	const char *name; /* NULL: none was given */
 	const char *dump_dtb, *log_file;
@@ -43,6 +45,8 @@ struct config {
 	char *words[CONFIG_WORDS_MAX];
 	unsigned int nwords;
 };
+
+extern const char *const config_pages_words[]; /* by enum config_pages */
 
 /* The options of `vmm run`. */
 extern const struct opt config_options[];

@@ -116,6 +116,14 @@ int kvm_irqfd(const struct kvm *kvm, int fd, uint32_t gsi, bool on)
 	return call(kvm->vm_fd, KVM_IRQFD, &irqfd);
 }
 
+int kvm_coalesce(const struct kvm *kvm, uint64_t addr, uint32_t size, bool on)
+{
+	struct kvm_coalesced_mmio_zone zone = { .addr = addr, .size = size };
+
+	return call(kvm->vm_fd, on ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO,
+		    &zone);
+}
+
 int kvm_ioeventfd(const struct kvm *kvm, const struct doorbell *db, bool on)
 {
 	struct kvm_ioeventfd io = {

@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 struct doorbell;
+/* Other architectures' headers lack it. */
+struct kvm_vcpu_init;
 
 /*
  * Thin wrappers of KVM's ioctls: 0 (or a value) or -errno, no policy, no messages. Tests link a
@@ -42,6 +44,8 @@ int kvm_memslot(const struct kvm *kvm, uint32_t slot, uint32_t flags, uint64_t g
 		void *host);
 int kvm_irq_line(const struct kvm *kvm, uint32_t irq, bool level);
 int kvm_irqfd(const struct kvm *kvm, int fd, uint32_t gsi, bool on);
+/* Starts or stops queueing stores to a zone; stopping also ends zones around this one. */
+int kvm_coalesce(const struct kvm *kvm, uint64_t addr, uint32_t size, bool on);
 int kvm_ioeventfd(const struct kvm *kvm, const struct doorbell *db, bool on);
 
 /* Returns the device's descriptor. */

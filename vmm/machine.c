@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "arch/arm64/dt.h"
@@ -36,6 +37,8 @@ struct machine {
 	struct device *balloon; /* or NULL */
 	struct vgic_config gic;
 	unsigned int slots; /* virtio-mmio slots in use */
+	struct regpage *regs; /* of all virtio-mmio slots; NULL until there is one */
+	enum config_pages pages; /* as this host can */
 	const char *bootargs;
 	struct boot boot;
 	bool boot_opened;
@@ -61,17 +64,39 @@ static struct device_env env_at(struct machine *m, gpa_t base, uint32_t spi, boo
 	};
 }
 
+/* The registers of all slots, one read-only slot of KVM's if the mode says so. */
+static int add_virtio_window(struct machine *m, struct fail *fail)
+{
+	int err = pages_add(&m->vm->pages, LAYOUT_VIRTIO_BASE,
+			    LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE,
+			    m->pages != CONFIG_PAGES_OFF, &m->regs);
+
+	if (!err && m->pages == CONFIG_PAGES_LAZY) {
+		m->regs->sink = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (m->regs->sink < 0)
+			err = -errno;
+	}
+	return err ? fail_set(fail, EXIT_HOST, err, "cannot make the virtio registers: %s",
+			      strerror(-err))
+		   : 0;
+}
+
 /* The next free virtio-mmio slot. */
 static int next_slot(struct machine *m, struct device_env *env, struct fail *fail)
 {
 	unsigned int n = m->slots;
+	int err;
 
 	if (n == LAYOUT_VIRTIO_SLOTS)
 		return fail_set(fail, EXIT_CONFIG, -ENOSPC, "more than %d virtio devices",
 				LAYOUT_VIRTIO_SLOTS);
+	err = m->regs ? 0 : add_virtio_window(m, fail);
+	if (err)
+		return err;
 	m->slots++;
 	*env = env_at(m, LAYOUT_VIRTIO_BASE + n * LAYOUT_VIRTIO_STRIDE, LAYOUT_VIRTIO_SPI + n,
 		      true);
+	env->page = m->regs;
 	return 0;
 }
 
@@ -82,9 +107,15 @@ static int add_console(struct machine *m, struct fail *fail)
 	bool virtio = m->cfg->console == CONSOLE_VIRTIO;
 	struct console_config cfg = { .transport = &virtio_mmio, .chr = m->console };
 	struct device_env env = env_at(m, LAYOUT_PL011_BASE, LAYOUT_PL011_SPI, false);
+	bool show = m->pages != CONFIG_PAGES_OFF && pages_possible(&m->vm->kvm, PL011_SIZE);
 	struct device *dev;
-	int err = pl011_create(&env, virtio ? NULL : m->console, &dev, fail);
+	int err = pages_add(&m->vm->pages, env.base, PL011_SIZE, show, &env.page);
 
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "cannot make the serial port's registers: %s",
+				strerror(-err));
+	env.stores = show ? &m->vm->coalesce.stores : NULL;
+	err = pl011_create(&env, virtio ? NULL : m->console, &dev, fail);
 	if (!err)
 		err = vm_add_device(m->vm, dev, fail);
 	if (err || !virtio)
@@ -197,6 +228,7 @@ static int plan_kvm(struct machine *m, const struct machine_like *like, struct f
 	};
 	m->vm->ncpus = m->cfg->cpus;
 	m->vm->unmapped = m->cfg->unmapped;
+	m->pages = m->cfg->mmio_pages;
 	err = vm_open_kvm(m->vm, cpu_ipa_bits(vgic_high_end(&m->gic)), fail);
 	if (!err)
 		err = vgic_plan(&m->vm->kvm, &m->gic, fail);
@@ -206,6 +238,10 @@ static int plan_kvm(struct machine *m, const struct machine_like *like, struct f
 		return err;
 	if (like)
 		cpu_plan_like(&m->vm->model, &like->saved->cpu, like->refused);
+	if (!pages_possible(&m->vm->kvm, LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE))
+		m->pages = CONFIG_PAGES_OFF;
+	if (m->pages != m->cfg->mmio_pages)
+		log_line(m->log, LOG_INFO, "--mmio-pages off: this host cannot show registers");
 	err = vgic_create(&m->gic, &m->vm->chip);
 	return err ? fail_set(fail, EXIT_HOST, err, "out of memory") : 0;
 }
@@ -497,6 +533,7 @@ void machine_print(const struct machine *m, FILE *out)
 		m->vm->model.pauth ? ", pointer authentication" : "",
 		m->vm->model.pmu ? ", PMU" : "", m->vm->model.pvtime ? ", stolen time" : "");
 	fprintf(out, "irqchip: %s, in the kernel\n", vgic_name(m->gic.version));
+	fprintf(out, "mmio pages: %s\n", config_pages_words[m->pages]);
 	fprintf(out, "psci: %s, in %s\n", psci_version_name(m->psci_version),
 		m->user_psci ? "userspace" : "the kernel");
 	for (unsigned int i = 0; i < m->vm->ndevices; i++)

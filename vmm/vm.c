@@ -45,6 +45,8 @@ int vm_create(struct log *log, struct vm **out, struct fail *fail)
 	vm->request = VM_PAUSE;
 	pthread_mutex_init(&vm->run_lock, NULL);
 	pthread_cond_init(&vm->all_parked, NULL);
+	pages_init(&vm->pages, &vm->kvm);
+	coalesce_init(&vm->coalesce, &vm->kvm);
 	bus_init(&vm->bus);
 	vm->bus.doorbell_hook = doorbell_hook;
 	vm->bus.doorbell_arg = vm;
@@ -91,6 +93,7 @@ void vm_destroy(struct vm *vm)
 	for (unsigned int i = 0; i < vm->mem.nram; i++)
 		munmap(vm->mem.ram[i].host, vm->mem.ram[i].size);
 	guest_mem_destroy(&vm->mem);
+	pages_fini(&vm->pages);
 	kvm_close(&vm->kvm);
 	pthread_cond_destroy(&vm->all_parked);
 	pthread_mutex_destroy(&vm->run_lock);
@@ -271,6 +274,8 @@ int vm_power_on(struct vm *vm, uint64_t pc, uint64_t x0, struct fail *fail)
 	err = make_kernel_half(vm, fail);
 	if (!err)
 		err = cpu_set_boot(&vm->vcpus[0].kvm, pc, x0, fail);
+	pages_on(&vm->pages, cpu_coherent(&vm->vcpus[0].kvm) ? NULL : cpu_clean_line);
+	coalesce_on(&vm->coalesce, &vm->vcpus[0].kvm);
 	bus_doorbells_replay(&vm->bus);
 	for (unsigned int i = 0; !err && i < vm->ncpus; i++) {
 		err = vcpu_start(&vm->vcpus[i]);
@@ -314,11 +319,13 @@ void vm_power_off(struct vm *vm)
 			pthread_join(vm->vcpus[i].thread, NULL);
 		vm->vcpus[i].started = false;
 	}
+	coalesce_off(&vm->coalesce);
 	/* Not before: a vCPU's thread may look at other vCPUs. */
 	for (unsigned int i = 0; i < vm->ncpus; i++)
 		kvm_vcpu_close(&vm->vcpus[i].kvm);
 	vgic_detach(vm->chip);
 	kvm_vm_close(&vm->kvm);
+	pages_off(&vm->pages);
 	vm->powered = false;
 }
 
@@ -338,6 +345,7 @@ void vm_pause(struct vm *vm)
 	while (vm->parked < started_threads(vm))
 		pthread_cond_wait(&vm->all_parked, &vm->run_lock);
 	pthread_mutex_unlock(&vm->run_lock);
+	stores_flush(&vm->coalesce.stores);
 	/* The physical counter is left alone: to shift it makes each read of it an exit. */
 	if (!vm->clock_stopped) {
 		vm->clock_stopped = !regs_clock_read(&vm->vcpus[0].kvm, &vm->clock);

@@ -10,6 +10,7 @@
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/regs_state.h"
 #include "firmware/smccc.h"
+#include "vmm/coalesce.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/fail.h"
 #include "vmm/core/irqchip.h"
@@ -18,6 +19,7 @@
 #include "vmm/core/loop.h"
 #include "vmm/core/mem.h"
 #include "vmm/kvm.h"
+#include "vmm/pages.h"
 #include "vmm/vcpu.h"
 
 /*
@@ -50,6 +52,8 @@ struct vm {
 	unsigned int ndevices;
 
 	struct kvm kvm;
+	struct pages pages;
+	struct coalesce coalesce;
 	struct cpu_model model;
 	unsigned int ipa_bits;
 	struct vcpu *vcpus;

@@ -215,6 +215,22 @@ int cpu_set_boot(const struct kvm_vcpu *vcpu, uint64_t pc, uint64_t dtb, struct 
 	return 0;
 }
 
+/* A kernel that hides the feature from guests costs some cache maintenance, not correctness. */
+bool cpu_coherent(const struct kvm_vcpu *vcpu)
+{
+	enum { FWB_SHIFT = 40 };
+	uint64_t mmfr2 = 0;
+
+	if (kvm_reg_get(vcpu, ARM64_SYS_REG(3, 0, 0, 7, 2), &mmfr2))
+		return false;
+	return mmfr2 >> FWB_SHIFT & 0xf;
+}
+
+void cpu_clean_line(const void *p)
+{
+	__asm__ volatile("dc cvac, %0\n\tdsb sy" : : "r"(p) : "memory");
+}
+
 uint64_t cpu_mpidr(uint32_t id)
 {
 	return (id & 0xf) | (uint64_t)(id >> 4 & 0xff) << 8 | (uint64_t)(id >> 12 & 0xff) << 16;

@@ -64,6 +64,11 @@ int cpu_restart(const struct kvm_vcpu *vcpu, const struct cpu_model *model, uint
 /* ONE_REG id of x0 to x30. */
 uint64_t cpu_xreg(unsigned int n);
 
+/* Whether what the host writes is seen by loads of the guest whatever memory type its tables say
+ * (FEAT_S2FWB). If not, cpu_clean_line() after each store, before an interrupt or a vCPU's start. */
+bool cpu_coherent(const struct kvm_vcpu *vcpu);
+void cpu_clean_line(const void *p);
+
 /* MPIDR_EL1 affinity bits as KVM assigns them to vCPU `id`. */
 uint64_t cpu_mpidr(uint32_t id);
 

@@ -46,6 +46,26 @@ disk() {
 	return 0
 }
 
+# The transport's driver comes and goes N times, each time with a read; what was written is there.
+pages() {
+	device=$(basename "$(readlink -f /sys/block/vda/device/..)")
+	driver=/sys/bus/platform/drivers/virtio-mmio
+	head -c 4194304 /dev/urandom >/data
+	dd if=/data of=/dev/vda bs=64k conv=fsync 2>/dev/null || return 1
+	i=0
+	while [ $i -lt "$1" ]; do
+		echo "$device" >$driver/unbind
+		[ ! -e /dev/vda ] || return 1
+		echo "$device" >$driver/bind
+		dd if=/dev/vda bs=64k skip=$((i % 64)) count=1 2>/dev/null >/part || return 1
+		dd if=/data bs=64k skip=$((i % 64)) count=1 2>/dev/null | cmp - /part || return 1
+		i=$((i + 1))
+	done
+	echo "rebound: $i"
+	echo "vda: $(head -c 4194304 /dev/vda | sha256sum)"
+	cmp -n 4194304 /data /dev/vda
+}
+
 net() {
 	ip link set eth0 up && ip addr add 10.9.0.2/24 dev eth0 || return 1
 	ping -c 20 -i 0.1 -W 5 10.9.0.1 | sed 's/^/ping: /'
@@ -106,6 +126,7 @@ power() {
 for word in $(cat /proc/cmdline); do
 	case $word in
 	t2=talk-*) talk "${word#t2=talk-}" ;;
+	t2=pages-*) pages "${word#t2=pages-}" ;;
 	t2=*) ${word#t2=} ;;
 	esac
 done

@@ -75,6 +75,34 @@ vmm_run -k sweep.bin -p 'step=4'
 limit=20
 [ "$status" -ne 0 ] || reports 'sweep defaults' 22 && expect 'sweep defaults' 0
 
+# --- registers that are read without an exit -------------------------------------------------------
+limit=60
+# The same trace in each mode; in lazy, InterruptStatus is another.
+for mode in off exact lazy; do
+	lazy=0
+	[ $mode != lazy ] || lazy=1
+	args=lazy=$lazy guest "virtio_regs $mode" 6 "-d disk --mmio-pages $mode" 'regs: id 2'
+	grep -a '^regs: ' out >regs.$mode
+	grep -a '^status: ' out >status.$mode
+done
+check 'virtio_regs, exact as off' 'a load tells them apart' cmp regs.off regs.exact
+check 'virtio_regs, status exact as off' 'a load tells them apart' cmp status.off status.exact
+check 'virtio_regs, lazy as off' 'a load tells them apart' cmp regs.off regs.lazy
+# CAP_READONLY_MEM
+timeout 20 ./nocap 81 vmm run --dry-run -k off.bin >out 2>err
+status=$?
+expect 'no read-only memory' 0 'mmio pages: off'
+timeout 20 vmm run --dry-run -k off.bin >out 2>err
+status=$?
+expect 'read-only memory' 0 'mmio pages: exact'
+timeout 60 ./nocap 81 vmm run --nodefaults -k virtio_regs.bin -d disk >out 2>err </dev/null
+status=$?
+expect 'no read-only memory, run' 0 'done'
+grep -a '^regs: ' out >regs.without
+check 'virtio_regs, as without read-only memory' 'a load tells them apart' \
+	cmp regs.without regs.exact
+limit=20
+
 # --- accesses without a syndrome, and to where nothing is -----------------------------------------
 # says NAME PATTERN...: whole lines that vmm itself wrote in the last run.
 says() {

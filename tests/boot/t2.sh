@@ -32,6 +32,17 @@ disk() {
 	check 'disk read again' 'the guest read something else' cmp sums again
 }
 
+# Registers read without an exit, acknowledged so too, and trapped.
+pages() {
+	for row in exact:100 lazy:30 off:30; do
+		mode=${row%:*} times=${row#*:}
+		head -c 8388608 /dev/zero >pages.raw
+		linux pages-$times -d pages.raw --mmio-pages $mode
+		expect "mmio pages $mode" 0 "rebound: $times" 'test: exit 0' \
+			"vda: $(head -c 4194304 pages.raw | sha256sum)"
+	done
+}
+
 net() {
 	modprobe tun
 	tunctl -t tap0 >/dev/null && ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 up

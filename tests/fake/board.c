@@ -12,10 +12,12 @@ void board_init(struct board *board)
 	memset(board, 0, sizeof(*board));
 	bus_init(&board->bus);
 	ck_assert_int_eq(loop_create(&board->loop), 0);
+	ck_assert_int_eq(regpage_init(&board->page, BOARD_BASE, BOARD_PAGE), 0);
 	board->env = (struct device_env){
 		.bus = &board->bus,
 		.loop = board->loop,
 		.base = BOARD_BASE,
+		.page = &board->page,
 		.irq = fake_irq(&board->irq),
 	};
 }
@@ -26,6 +28,7 @@ void board_fini(struct board *board, struct device *dev)
 		dev->ops->destroy(dev);
 	loop_destroy(board->loop);
 	bus_fini(&board->bus);
+	regpage_fini(&board->page);
 }
 
 uint64_t board_read(struct board *board, uint64_t off, unsigned int size)

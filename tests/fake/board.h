@@ -5,6 +5,7 @@
 #include "tests/fake/irq.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/loop.h"
+#include "vmm/core/regpage.h"
 #include "vmm/core/stream.h"
 
 /* What one device under test needs around it: a real bus and loop, and an interrupt line that
@@ -13,10 +14,11 @@ struct board {
 	struct bus bus;
 	struct loop *loop;
 	struct fake_irq irq;
+	struct regpage page; /* never shown, unless the test does */
 	struct device_env env;
 };
 
-enum { BOARD_BASE = 0x9000000 };
+enum { BOARD_BASE = 0x9000000, BOARD_PAGE = 0x1000 };
 
 void board_init(struct board *board);
 /* Destroys `dev` (or NULL) and what is around it. */

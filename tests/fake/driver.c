@@ -261,12 +261,15 @@ void fake_guest_init(struct fake_guest *g)
 	bus_init(&g->bus);
 	REQUIRE(!loop_create(&g->loop));
 	g->log = (struct log){ .fd = -1, .prefix = "" };
+	pthread_rwlock_init(&g->view, NULL);
+	REQUIRE(!regpage_init(&g->page, FAKE_DEV_BASE, FAKE_WINDOW));
 	g->env = (struct device_env){
 		.mem = &g->mem,
 		.bus = &g->bus,
 		.loop = g->loop,
 		.log = &g->log,
 		.base = FAKE_DEV_BASE,
+		.page = &g->page,
 		.irq = fake_irq(&g->irq),
 	};
 	g->env.irq.edge = true;
@@ -278,6 +281,8 @@ void fake_guest_fini(struct fake_guest *g)
 		g->dev->ops->destroy(g->dev);
 	loop_destroy(g->loop);
 	bus_fini(&g->bus);
+	regpage_fini(&g->page);
+	pthread_rwlock_destroy(&g->view);
 	guest_mem_destroy(&g->mem);
 	munmap(g->ram, FAKE_RAM_SIZE);
 }
@@ -286,6 +291,51 @@ void *fake_ptr(struct fake_guest *g, gpa_t gpa)
 {
 	REQUIRE(gpa - FAKE_RAM_BASE < FAKE_RAM_SIZE);
 	return g->ram + (gpa - FAKE_RAM_BASE);
+}
+
+static int map_view(struct regpage *page, bool on)
+{
+	struct fake_guest *g = page->map_arg;
+
+	pthread_rwlock_wrlock(&g->view);
+	g->shown = on;
+	pthread_rwlock_unlock(&g->view);
+	return 0;
+}
+
+void fake_guest_show(struct fake_guest *g)
+{
+	g->page.map = map_view;
+	g->page.map_arg = g;
+	regpage_show(&g->page);
+}
+
+/* One instruction's worth. */
+static uint64_t load(const uint8_t *p, unsigned int size)
+{
+	uint64_t val = 0;
+
+	if ((uintptr_t)p % size == 0 && size == 8)
+		return __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE);
+	if ((uintptr_t)p % size == 0 && size == 4)
+		return __atomic_load_n((const uint32_t *)p, __ATOMIC_ACQUIRE);
+	memcpy(&val, p, size);
+	return val;
+}
+
+uint64_t fake_see(struct fake_guest *g, uint64_t off, unsigned int size)
+{
+	uint64_t val = 0;
+	bool direct;
+
+	pthread_rwlock_rdlock(&g->view);
+	direct = g->shown;
+	if (direct)
+		val = load(regpage_at(&g->page, FAKE_DEV_BASE + off), size);
+	pthread_rwlock_unlock(&g->view);
+	if (!direct)
+		REQUIRE(!bus_read(&g->bus, FAKE_DEV_BASE + off, size, &val));
+	return val;
 }
 
 uint32_t fake_read(struct fake_guest *g, uint64_t reg)

@@ -12,6 +12,7 @@
 #include "vmm/core/log.h"
 #include "vmm/core/loop.h"
 #include "vmm/core/mem.h"
+#include "vmm/core/regpage.h"
 #include "vmm/core/stream.h"
 
 /*
@@ -105,6 +106,7 @@ enum {
 	FAKE_RAM_BASE = 0x40000000,
 	FAKE_RAM_SIZE = 4 << 20,
 	FAKE_DEV_BASE = 0xa000000,
+	FAKE_WINDOW = 0x10000, /* of registers, from there */
 	FAKE_QUEUES = 16,
 	FAKE_DATA = FAKE_RAM_BASE + (1 << 20), /* free for buffers from here on */
 };
@@ -114,6 +116,9 @@ struct fake_guest {
 	struct guest_mem mem;
 	struct bus bus;
 	struct loop *loop;
+	struct regpage page;
+	pthread_rwlock_t view; /* held for writing: no load of the guest's is under way */
+	bool shown; /* the guest sees the page; under view */
 	struct log log; /* silent */
 	struct fake_irq irq;
 	struct device_env env; /* to create the device with */
@@ -125,6 +130,11 @@ void fake_guest_init(struct fake_guest *g);
 void fake_guest_fini(struct fake_guest *g);
 
 void *fake_ptr(struct fake_guest *g, gpa_t gpa);
+
+/* The guest sees its registers as memory from now on. */
+void fake_guest_show(struct fake_guest *g);
+/* A load as the guest does it: from the page while that is shown, else by an exit. Any thread. */
+uint64_t fake_see(struct fake_guest *g, uint64_t off, unsigned int size);
 
 uint32_t fake_read(struct fake_guest *g, uint64_t reg);
 void fake_write(struct fake_guest *g, uint64_t reg, uint32_t val);

@@ -52,7 +52,8 @@ int bus_add(struct bus *bus, const struct region *region)
 
 	if (region->size == 0 || region->size - 1 > UINT64_MAX - region->base)
 		return -EINVAL;
-	if (!region->dev || !region->widths || region->widths & ~(unsigned int)WIDTH_ALL)
+	if (!region->dev || !(region->widths & WIDTH_ALL) ||
+	    region->widths & ~(unsigned int)(WIDTH_ALL | WIDTH_UNALIGNED))
 		return -EINVAL;
 	if (at > 0 && region->base - r[at - 1].base < r[at - 1].size)
 		return -EEXIST;
@@ -87,7 +88,7 @@ static const struct region *claim(const struct bus *bus, gpa_t addr, unsigned in
 
 static bool refused(const struct region *r, uint64_t off, unsigned int size)
 {
-	return !(r->widths & size) || off & (size - 1);
+	return !(r->widths & size) || (off & (size - 1) && !(r->widths & WIDTH_UNALIGNED));
 }
 
 static uint64_t truncated(uint64_t val, unsigned int size)

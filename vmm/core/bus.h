@@ -18,13 +18,21 @@
  * the vCPU's --unmapped policy decides.
  */
 
-/* Allowed access widths, as a mask of the sizes themselves. */
-enum { WIDTH_1 = 1, WIDTH_2 = 2, WIDTH_4 = 4, WIDTH_8 = 8, WIDTH_ALL = 15 };
+/* Allowed access widths, as a mask of the sizes themselves; and whether unaligned ones are taken. */
+enum {
+	WIDTH_1 = 1,
+	WIDTH_2 = 2,
+	WIDTH_4 = 4,
+	WIDTH_8 = 8,
+	WIDTH_ALL = 15,
+	WIDTH_UNALIGNED = 16,
+};
 
 struct region {
 	gpa_t base;
 	uint64_t size;
-	unsigned int widths; /* mask of WIDTH_n; unaligned accesses are refused like a bad width */
+	/* Mask of WIDTH_n. Without WIDTH_UNALIGNED such accesses are refused like a bad width. */
+	unsigned int widths;
 	struct device *dev;
 	/* NULL reads as zero, or ignores writes. Values are truncated to `size` both ways. */
 	uint64_t (*read)(struct device *dev, uint64_t off, unsigned int size);

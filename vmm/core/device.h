@@ -15,7 +15,9 @@ struct fdt;
 struct json_out;
 struct log;
 struct loop;
+struct regpage;
 struct state;
+struct stores;
 
 /*
  * What every device can do. The caller holds the device's lock for reset and state, and no vCPU
@@ -44,6 +46,8 @@ struct device_env {
 	struct loop *loop;
 	struct log *log;
 	gpa_t base; /* where its registers go */
+	struct regpage *page; /* what the guest can read of them without an exit; NULL: nothing */
+	struct stores *stores; /* a queue of stores for this device alone; NULL: none */
 	struct irq irq; /* copied into the device */
 };
 
