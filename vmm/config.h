@@ -26,7 +26,8 @@ struct config {
 	struct net_config nets[CONFIG_NETS_MAX];
 	unsigned int nnets;
 	unsigned int console; /* enum config_console */
-	unsigned int irqchip; /* enum vgic_version */
+	unsigned int irqchip; /* enum gic_kind */
+	unsigned int spis;
 	unsigned int psci; /* enum config_psci */
 	unsigned int psci_version; /* index in psci_version_words, plus 1; 0: not said */
 	unsigned int trace; /* mask of 1 << enum smccc_service */

@@ -17,7 +17,7 @@ static int cmd_version(int argc, char **argv);
 
 static const struct command commands[] = {
 	{ "run", "boot a guest", cmd_run },
-	{ "host", "say what this host's KVM offers", cmd_host },
+	{ "check", "say what this host can do", cmd_check },
 	{ "help", "say what there is", cmd_help },
 	{ "version", "print the version", cmd_version },
 	{ "man", "print the manual page", cmd_man },
