@@ -251,6 +251,11 @@ bool vgic_owns(struct irqchip *chip, uint64_t addr)
 	return gic_layout_owns(&container_of(chip, struct vgic, chip)->layout, addr);
 }
 
+int vgic_device(struct irqchip *chip)
+{
+	return container_of(chip, struct vgic, chip)->fd;
+}
+
 /* --- device tree and life --------------------------------------------------------------------- */
 
 static void add_reg(uint32_t *cells, unsigned int *n, uint64_t base, uint64_t size)
