@@ -62,7 +62,7 @@ static void print_registers(const struct section *section)
 
 static void print_machine(const struct machine_saved *saved)
 {
-	printf("interrupt controller: %s\n", vgic_name(saved->gic));
+	printf("interrupt controller: %s\n", gic_kind_words[saved->gic]);
 	printf("psci: %s, in %s\n", psci_version_name(saved->psci_version),
 	       saved->user_psci ? "userspace" : "the kernel");
 	printf("counter: %u Hz\n", saved->counter_hz);

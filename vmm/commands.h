@@ -9,8 +9,8 @@ int cmd_run(int argc, char **argv);
 int cmd_save(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
-/* Says what this host's KVM offers, a `name: value` a line. */
-int cmd_host(int argc, char **argv);
+/* Says what this host can do, or tests its KVM's interrupt controller. */
+int cmd_check(int argc, char **argv);
 /* Prints vmm.1, made from the option table; the build runs it too. */
 int cmd_man(int argc, char **argv);
 

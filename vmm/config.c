@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arm64/gic_plan.h"
+#include "arch/arm64/layout.h"
 #include "firmware/psci.h"
 #include "firmware/trace.h"
 #include "virtio/mmio.h"
@@ -13,7 +15,6 @@
 #define MIB (1ULL << 20)
 
 static const char *const console_words[] = { "serial", "virtio", NULL };
-static const char *const irqchip_words[] = { "auto", "gicv2", "gicv3", NULL };
 static const char *const psci_words[] = { "auto", "kernel", "user", NULL };
 static const char *const unmapped_words[] = { "ignore", "abort", "stop", NULL };
 const char *const config_pages_words[] = { "exact", "lazy", "off", NULL };
@@ -123,8 +124,11 @@ const struct opt config_options[] = {
 	{ "console", 0, OPT_CHOICE, NULL, "serial|virtio",
 	  "what stdin and stdout are in the guest: PL011 ttyAMA0, or hvc0 (serial)", AT(console),
 	  .choices = console_words },
-	{ "irqchip", 0, OPT_CHOICE, NULL, "auto|gicv2|gicv3", "interrupt controller (auto)",
-	  AT(irqchip), .choices = irqchip_words },
+	{ "irqchip", 0, OPT_CHOICE, NULL, "auto|gicv2|gicv2m|gicv3|gicv3-its",
+	  "interrupt controller; gicv2m and gicv3-its take messages, too (auto)", AT(irqchip),
+	  .choices = gic_kind_words },
+	{ "spis", 0, OPT_UINT, NULL, "N", "shared peripheral interrupts (256)", AT(spis),
+	  .min = LAYOUT_SPIS_MIN, .max = GIC_SPIS_MAX },
 	{ "psci", 0, OPT_CHOICE, NULL, "auto|kernel|user",
 	  "who serves PSCI: the host's kernel, or vmm, where the kernel forwards calls (auto)",
 	  AT(psci), .choices = psci_words },
@@ -172,6 +176,7 @@ void config_init(struct config *cfg)
 	*cfg = (struct config){
 		.mem = 512 * MIB,
 		.cpus = 1,
+		.spis = LAYOUT_SPIS,
 		.loglevel = 1,
 		.grace = 10,
 	};

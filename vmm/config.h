@@ -28,7 +28,8 @@ struct config {
 	unsigned int nnets;
 	uint64_t balloon; /* bytes that the guest is left with at first; 0: no balloon */
 	unsigned int console; /* enum config_console */
-	unsigned int irqchip; /* enum vgic_version */
+	unsigned int irqchip; /* enum gic_kind */
+	unsigned int spis;
 	unsigned int psci; /* enum config_psci */
 	unsigned int psci_version; /* index in psci_version_words, plus 1; 0: not said */
 	unsigned int trace; /* mask of 1 << enum smccc_service */

@@ -146,11 +146,11 @@ int kvm_device_create(const struct kvm *kvm, uint32_t type)
 	return ret < 0 ? ret : (int)device.fd;
 }
 
-bool kvm_device_test(const struct kvm *kvm, uint32_t type)
+int kvm_device_test(const struct kvm *kvm, uint32_t type)
 {
 	struct kvm_create_device device = { .type = type, .flags = KVM_CREATE_DEVICE_TEST };
 
-	return call(kvm->vm_fd, KVM_CREATE_DEVICE, &device) == 0;
+	return call(kvm->vm_fd, KVM_CREATE_DEVICE, &device);
 }
 
 static int attr(int fd, unsigned long request, uint32_t group, uint64_t which, const void *value)
@@ -174,9 +174,9 @@ int kvm_attr_get(int fd, uint32_t group, uint64_t which, void *value)
 	return attr(fd, KVM_GET_DEVICE_ATTR, group, which, value);
 }
 
-bool kvm_attr_has(int fd, uint32_t group, uint64_t which)
+int kvm_attr_test(int fd, uint32_t group, uint64_t which)
 {
-	return attr(fd, KVM_HAS_DEVICE_ATTR, group, which, NULL) == 0;
+	return attr(fd, KVM_HAS_DEVICE_ATTR, group, which, NULL);
 }
 
 int kvm_preferred_target(const struct kvm *kvm, struct kvm_vcpu_init *init)

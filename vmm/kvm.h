@@ -50,11 +50,12 @@ int kvm_ioeventfd(const struct kvm *kvm, const struct doorbell *db, bool on);
 
 /* Returns the device's descriptor. */
 int kvm_device_create(const struct kvm *kvm, uint32_t type);
-/* Whether the type could be created. */
-bool kvm_device_test(const struct kvm *kvm, uint32_t type);
+/* 0 if the type could be created, or -errno (-ENODEV). */
+int kvm_device_test(const struct kvm *kvm, uint32_t type);
 int kvm_attr_set(int fd, uint32_t group, uint64_t attr, const void *value);
 int kvm_attr_get(int fd, uint32_t group, uint64_t attr, void *value);
-bool kvm_attr_has(int fd, uint32_t group, uint64_t attr);
+/* 0 if there is such an attribute, or -errno (-ENXIO). */
+int kvm_attr_test(int fd, uint32_t group, uint64_t attr);
 
 int kvm_preferred_target(const struct kvm *kvm, struct kvm_vcpu_init *init);
 int kvm_vcpu_open(const struct kvm *kvm, uint32_t id, struct kvm_vcpu *vcpu);

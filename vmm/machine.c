@@ -12,6 +12,7 @@
 #include "arch/arm64/hypercall.h"
 #include "arch/arm64/layout.h"
 #include "arch/arm64/vgic.h"
+#include "devices/gicv2m.h"
 #include "devices/gpio.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
@@ -35,7 +36,7 @@ struct machine {
 	struct chardev *console;
 	struct device *gpio;
 	struct device *balloon; /* or NULL */
-	struct vgic_config gic;
+	struct gic_want gic;
 	unsigned int slots; /* virtio-mmio slots in use */
 	struct regpage *regs; /* of all virtio-mmio slots; NULL until there is one */
 	enum config_pages pages; /* as this host can */
@@ -143,6 +144,30 @@ static int add_gpio(struct machine *m, struct fail *fail)
 	return err ? err : vm_add_device(m->vm, m->gpio, fail);
 }
 
+/* The frame for messages, part of the controller as the guest sees it. */
+static int add_gicv2m(struct machine *m, struct fail *fail)
+{
+	struct device_env env = env_at(m, LAYOUT_GICV2M_BASE, LAYOUT_GICV2M_SPI, true);
+	struct irqchip *chip = m->vm->chip;
+	struct device *dev;
+	struct irq *irq;
+	int err;
+
+	if (!gic_kind_has_v2m(m->gic.kind))
+		return 0;
+	err = gicv2m_create(&env, LAYOUT_GICV2M_SPIS, &dev, fail);
+	if (!err)
+		err = vm_add_device(m->vm, dev, fail);
+	for (unsigned int i = 0; !err && (irq = gicv2m_irq(dev, i)); i++)
+		if (chip->ops->connect(chip, irq))
+			err = fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+	if (err)
+		return err;
+	chip->msi = dev;
+	chip->describe_msi = gicv2m_describe;
+	return 0;
+}
+
 static int add_disks(struct machine *m, struct fail *fail)
 {
 	int err = 0;
@@ -212,26 +237,31 @@ static int add_nets(struct machine *m, struct fail *fail)
 }
 
 static int (*const builders[])(struct machine *m, struct fail *fail) = {
-	add_console, add_rtc, add_gpio, add_disks, add_rng, add_balloon, add_nets,
+	add_console, add_rtc, add_gpio, add_gicv2m, add_disks, add_rng, add_balloon, add_nets,
 };
 
 /* What this host's KVM must be able to do, asked before anything is made. */
 static int plan_kvm(struct machine *m, const struct machine_like *like, struct fail *fail)
 {
 	uint64_t ram_end = LAYOUT_RAM_BASE + m->cfg->mem;
+	struct gic_host host;
 	int err;
 
-	m->gic = (struct vgic_config){
-		.version = m->cfg->irqchip,
+	m->gic = (struct gic_want){
+		.kind = m->cfg->irqchip,
 		.cpus = m->cfg->cpus,
-		.high_base = (ram_end + LAYOUT_GICR_ALIGN - 1) & -LAYOUT_GICR_ALIGN,
+		.spis = m->cfg->spis,
+		.ram_end = ram_end,
+		.ipa_bits = cpu_ipa_bits(gic_plan_end(m->cfg->cpus, ram_end)),
 	};
 	m->vm->ncpus = m->cfg->cpus;
 	m->vm->unmapped = m->cfg->unmapped;
 	m->pages = m->cfg->mmio_pages;
-	err = vm_open_kvm(m->vm, cpu_ipa_bits(vgic_high_end(&m->gic)), fail);
-	if (!err)
-		err = vgic_plan(&m->vm->kvm, &m->gic, fail);
+	err = vm_open_kvm(m->vm, m->gic.ipa_bits, fail);
+	if (!err) {
+		host = vgic_host(&m->vm->kvm);
+		err = gic_choose(&host, &m->gic, fail);
+	}
 	if (!err)
 		err = cpu_plan(&m->vm->kvm, m->cfg->pmu, &m->vm->model, fail);
 	if (err)
@@ -242,8 +272,7 @@ static int plan_kvm(struct machine *m, const struct machine_like *like, struct f
 		m->pages = CONFIG_PAGES_OFF;
 	if (m->pages != m->cfg->mmio_pages)
 		log_line(m->log, LOG_INFO, "--mmio-pages off: this host cannot show registers");
-	err = vgic_create(&m->gic, &m->vm->chip);
-	return err ? fail_set(fail, EXIT_HOST, err, "out of memory") : 0;
+	return vgic_create(&m->gic, &m->vm->chip, fail);
 }
 
 /* Asked for, so no --loglevel hides it. */
@@ -321,7 +350,7 @@ static void describe_arch(void *arg, struct fdt *fdt)
 {
 	struct machine *m = arg;
 
-	dt_arm64(fdt, m->cfg->cpus, m->gic.version == VGIC_V2, m->cfg->pmu);
+	dt_arm64(fdt, m->cfg->cpus, gic_kind_model(m->gic.kind) == GIC_MODEL_V2, m->cfg->pmu);
 	m->vm->chip->ops->describe(m->vm->chip, fdt);
 }
 
@@ -504,7 +533,7 @@ const struct config *machine_config(const struct machine *m)
 
 void machine_made_of(const struct machine *m, struct machine_saved *saved)
 {
-	saved->gic = m->gic.version;
+	saved->gic = m->gic.kind;
 	saved->user_psci = m->user_psci;
 	saved->psci_version = m->psci_version;
 	saved->cpu = m->vm->model;
@@ -532,7 +561,7 @@ void machine_print(const struct machine *m, FILE *out)
 	fprintf(out, "cpus: %u%s%s%s%s\n", m->cfg->cpus, m->vm->model.sve ? ", SVE" : "",
 		m->vm->model.pauth ? ", pointer authentication" : "",
 		m->vm->model.pmu ? ", PMU" : "", m->vm->model.pvtime ? ", stolen time" : "");
-	fprintf(out, "irqchip: %s, in the kernel\n", vgic_name(m->gic.version));
+	fprintf(out, "irqchip: %s, in the kernel\n", gic_kind_words[m->gic.kind]);
 	fprintf(out, "mmio pages: %s\n", config_pages_words[m->pages]);
 	fprintf(out, "psci: %s, in %s\n", psci_version_name(m->psci_version),
 		m->user_psci ? "userspace" : "the kernel");

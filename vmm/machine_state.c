@@ -40,7 +40,7 @@ static void saved_state(void *arg, struct state *s)
 	state_text(s, "cwd", &saved->cwd, PATH_MAX);
 	state_u32(s, "counter_hz", &saved->counter_hz);
 	state_u32(s, "gic", &saved->gic);
-	state_check(s, saved->gic == VGIC_V2 || saved->gic == VGIC_V3, "gic");
+	state_check(s, saved->gic > GIC_AUTO && saved->gic < GIC_KINDS, "gic");
 	state_bool(s, "user_psci", &saved->user_psci);
 	state_u32(s, "psci_version", &saved->psci_version);
 	state_bool(s, "sve", &saved->cpu.sve);

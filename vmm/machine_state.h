@@ -20,7 +20,7 @@ struct machine_saved {
 	char *options; /* owned: a line each, as --config takes them */
 	char *cwd; /* owned: what paths that do not begin with / were relative to */
 	uint32_t counter_hz; /* CNTFRQ_EL0 */
-	uint32_t gic; /* enum vgic_version */
+	uint32_t gic; /* enum gic_kind */
 	bool user_psci;
 	uint32_t psci_version;
 	struct cpu_model cpu; /* only what cpu_plan_like() looks at */

@@ -20,7 +20,7 @@ static const struct command commands[] = {
 	{ "save", "write a running machine to a file", cmd_save },
 	{ "restore", "go on with a machine that was saved", cmd_restore },
 	{ "inspect", "say what is in a saved machine's file", cmd_inspect },
-	{ "host", "say what this host's KVM offers", cmd_host },
+	{ "check", "say what this host can do", cmd_check },
 	{ "help", "say what there is", cmd_help },
 	{ "version", "print the version", cmd_version },
 	{ "man", "print the manual page", cmd_man },

@@ -7,7 +7,7 @@
 
 bool hypercall_supported(const struct kvm *kvm)
 {
-	return kvm_attr_has(kvm->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER);
+	return !kvm_attr_test(kvm->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER);
 }
 
 static bool has_service(const struct smccc *fw, enum smccc_service service)

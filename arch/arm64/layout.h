@@ -9,7 +9,7 @@
  *   0x0000_0000  flash 0, flash 1 (64 MiB each)
  *   0x0800_0000  GICD      64 KiB (GICv2: 4 KiB)
  *   0x0801_0000  GICC      GICv2 only, 8 KiB
- *   0x0802_0000  GICv2m
+ *   0x0802_0000  GICv2m    GICv2 only, 4 KiB; SPI 48 to 111, edge
  *   0x0808_0000  ITS       128 KiB
  *   0x080a_0000  GICR      123 redistributors of 128 KiB
  *   0x0900_0000  PL011     SPI 1, level
@@ -20,20 +20,18 @@
  *   0x1000_0000  PCI MMIO, then PIO and ECAM
  *   0x4000_0000  RAM, contiguous; after it, aligned to 64 KiB, the redistributors of CPU 123 up
  */
-#define LAYOUT_GICD_BASE       0x08000000ULL
-#define LAYOUT_GICD_SIZE       0x00010000ULL
-#define LAYOUT_GICV2_DIST_SIZE 0x00001000ULL
-#define LAYOUT_GICC_BASE       0x08010000ULL
-#define LAYOUT_GICC_SIZE       0x00002000ULL
-#define LAYOUT_GICV2M_BASE     0x08020000ULL
-#define LAYOUT_GICV2M_SIZE     0x00001000ULL
-#define LAYOUT_ITS_BASE	       0x08080000ULL
-#define LAYOUT_ITS_SIZE	       0x00020000ULL
-#define LAYOUT_GICR_BASE       0x080a0000ULL
-#define LAYOUT_GICR_CPU_SIZE   0x00020000ULL
-#define LAYOUT_GICR_CPUS       123
-#define LAYOUT_GICR_ALIGN      0x00010000ULL
-#define LAYOUT_GICV2_CPUS      8
+#define LAYOUT_GICD_BASE     0x08000000ULL
+#define LAYOUT_GICD_SIZE     0x00010000ULL
+#define LAYOUT_GICC_BASE     0x08010000ULL
+#define LAYOUT_GICC_SIZE     0x00002000ULL
+#define LAYOUT_GICV2M_BASE   0x08020000ULL
+#define LAYOUT_GICV2M_SIZE   0x00001000ULL
+#define LAYOUT_ITS_BASE	     0x08080000ULL
+#define LAYOUT_ITS_SIZE	     0x00020000ULL
+#define LAYOUT_GICR_BASE     0x080a0000ULL
+#define LAYOUT_GICR_CPU_SIZE 0x00020000ULL
+#define LAYOUT_GICR_CPUS     123
+#define LAYOUT_GICR_ALIGN    0x00010000ULL
 
 #define LAYOUT_PL011_BASE    0x09000000ULL
 #define LAYOUT_PL031_BASE    0x09010000ULL
@@ -49,11 +47,15 @@
 #define LAYOUT_RAM_ALIGN     0x00200000ULL
 
 /* SPIs as the device tree numbers them (INTID - 32). */
-#define LAYOUT_PL011_SPI  1
-#define LAYOUT_PL031_SPI  2
-#define LAYOUT_GPIO_SPI	  7
-#define LAYOUT_VIRTIO_SPI 16
-#define LAYOUT_NR_SPIS	  288
+#define LAYOUT_PL011_SPI   1
+#define LAYOUT_PL031_SPI   2
+#define LAYOUT_GPIO_SPI	   7
+#define LAYOUT_VIRTIO_SPI  16
+#define LAYOUT_GICV2M_SPI  48
+#define LAYOUT_GICV2M_SPIS 64
+/* What the machine has unless it is told otherwise, and what it needs. */
+#define LAYOUT_SPIS	256
+#define LAYOUT_SPIS_MIN 112
 
 /* PPIs as INTIDs. */
 #define LAYOUT_PPI_PMU	      23
@@ -74,6 +76,7 @@ _Static_assert(LAYOUT_VIRTIO_BASE + LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE <
 		       LAYOUT_PCI_MMIO_BASE,
 	       "virtio, PCI");
 _Static_assert(LAYOUT_PCI_MMIO_BASE < LAYOUT_RAM_BASE, "PCI, RAM");
-_Static_assert(LAYOUT_VIRTIO_SPI + LAYOUT_VIRTIO_SLOTS <= LAYOUT_NR_SPIS - 32, "SPIs");
+_Static_assert(LAYOUT_VIRTIO_SPI + LAYOUT_VIRTIO_SLOTS <= LAYOUT_GICV2M_SPI, "virtio, GICv2m SPIs");
+_Static_assert(LAYOUT_GICV2M_SPI + LAYOUT_GICV2M_SPIS <= LAYOUT_SPIS_MIN, "SPIs");
 
 #endif

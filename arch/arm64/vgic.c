@@ -7,104 +7,107 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "arch/arm64/layout.h"
+#include "arch/arm64/cpu.h"
 #include "arch/arm64/vgic_state.h"
 #include "vmm/core/device.h"
 #include "vmm/core/fdt.h"
 
-enum { VGIC_LINES_MAX = 64 };
-
+/* A device's line. Its eventfd is made when it is first pulsed, or asked for. */
 struct line {
+	struct vgic *vgic;
+	struct line *next;
 	uint32_t spi;
-	int fd; /* irqfd, or -1 for a level-triggered line */
+	bool edge;
+	int fd; /* irqfd, or -1 */
 };
 
 struct vgic {
 	struct irqchip chip;
-	struct vgic_config cfg;
+	enum gic_kind kind;
+	uint32_t nr_irqs;
+	struct gic_layout layout;
+	struct line *lines;
 	const struct kvm *kvm; /* NULL while detached */
-	int fd;
-	struct line lines[VGIC_LINES_MAX];
-	unsigned int nlines;
+	bool started;
+	int fd, its_fd;
 };
 
-/* One frame that the kernel is told about, and how the device tree and messages call it. */
-struct frame {
+/* The planned frames as KVM calls them, in the order of enum gic_frame. */
+static const struct {
 	const char *name;
-	uint64_t attr, addr;
+	uint64_t attr;
+} frames[GIC_FRAMES] = {
+	[GIC_V2_DIST] = { "GICD", KVM_VGIC_V2_ADDR_TYPE_DIST },
+	[GIC_V2_CPUIF] = { "GICC", KVM_VGIC_V2_ADDR_TYPE_CPU },
+	[GIC_V3_DIST] = { "GICD", KVM_VGIC_V3_ADDR_TYPE_DIST },
+	[GIC_V3_REDIST] = { "GICR", KVM_VGIC_V3_ADDR_TYPE_REDIST },
+	[GIC_V3_ITS] = { "ITS", KVM_VGIC_ITS_ADDR_TYPE },
 };
 
-const char *vgic_name(enum vgic_version version)
+struct gic_host vgic_host(const struct kvm *kvm)
 {
-	return version == VGIC_V2 ? "gicv2" : "gicv3";
+	return (struct gic_host){
+		.v2 = !kvm_device_test(kvm, KVM_DEV_TYPE_ARM_VGIC_V2),
+		.v3 = !kvm_device_test(kvm, KVM_DEV_TYPE_ARM_VGIC_V3),
+		.its = !kvm_device_test(kvm, KVM_DEV_TYPE_ARM_VGIC_ITS),
+		.cpus = (unsigned int)kvm_cap(kvm, KVM_CAP_MAX_VCPUS),
+	};
 }
 
-static uint32_t device_type(enum vgic_version version)
+uint64_t vgic_redist_attr(uint32_t id, uint32_t offset)
 {
-	return version == VGIC_V2 ? KVM_DEV_TYPE_ARM_VGIC_V2 : KVM_DEV_TYPE_ARM_VGIC_V3;
+	return cpu_mpidr(id) << KVM_DEV_ARM_VGIC_V3_MPIDR_SHIFT | offset;
 }
 
-int vgic_plan(const struct kvm *kvm, struct vgic_config *cfg, struct fail *fail)
+uint64_t vgic_frame_attr(enum gic_frame frame)
 {
-	bool v2 = kvm_device_test(kvm, KVM_DEV_TYPE_ARM_VGIC_V2);
-	bool v3 = kvm_device_test(kvm, KVM_DEV_TYPE_ARM_VGIC_V3);
-	unsigned int max = kvm_cap(kvm, KVM_CAP_MAX_VCPUS);
-
-	if (!v2 && !v3)
-		return fail_set(fail, EXIT_HOST, -ENODEV,
-				"this host's KVM has no interrupt controller (neither GICv2 nor "
-				"GICv3)");
-	if (cfg->version == VGIC_AUTO)
-		cfg->version = v3 ? VGIC_V3 : VGIC_V2;
-	if ((cfg->version == VGIC_V2 && !v2) || (cfg->version == VGIC_V3 && !v3))
-		return fail_set(
-			fail, EXIT_CONFIG, -ENODEV,
-			"--irqchip %s: this host's KVM has only %s; use --irqchip %s or auto",
-			vgic_name(cfg->version), v2 ? "gicv2" : "gicv3", v2 ? "gicv2" : "gicv3");
-	if (cfg->version == VGIC_V2 && max > LAYOUT_GICV2_CPUS)
-		max = LAYOUT_GICV2_CPUS;
-	if (cfg->cpus > max)
-		return fail_set(fail, EXIT_CONFIG, -EINVAL,
-				"--cpus %u: this host's KVM with %s allows at most %u", cfg->cpus,
-				vgic_name(cfg->version), max);
-	return 0;
+	return frames[frame].attr;
 }
 
-static unsigned int high_cpus(const struct vgic_config *cfg)
-{
-	return cfg->version == VGIC_V3 && cfg->cpus > LAYOUT_GICR_CPUS
-		       ? cfg->cpus - LAYOUT_GICR_CPUS
-		       : 0;
-}
-
-uint64_t vgic_high_end(const struct vgic_config *cfg)
-{
-	return cfg->high_base + high_cpus(cfg) * LAYOUT_GICR_CPU_SIZE;
-}
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static void line_set(struct irq *irq, bool level)
 {
-	struct vgic *vgic = irq->chip;
-	uint32_t line = (KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT) | (irq->spi + 32);
+	const struct line *line = irq->chip;
+	uint32_t number = (KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT) | (line->spi + 32);
 
-	if (vgic->kvm)
-		kvm_irq_line(vgic->kvm, line, level);
+	if (line->vgic->kvm)
+		kvm_irq_line(line->vgic->kvm, number, level);
+}
+
+static int line_eventfd(struct irq *irq)
+{
+	struct line *line = irq->chip;
+	int fd, err = 0;
+
+	if (!line->edge)
+		return -ENOTSUP;
+	if (line->fd >= 0)
+		return line->fd;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (line->vgic->started)
+		err = kvm_irqfd(line->vgic->kvm, fd, line->spi, true);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	irq->fd = line->fd = fd;
+	return fd;
 }
 
 /* One system call raises and lowers an edge by irqfd; it takes two without. */
 static void line_pulse(struct irq *irq)
 {
-	if (irq->fd >= 0) {
-		eventfd_write(irq->fd, 1);
+	int fd = line_eventfd(irq);
+
+	if (fd >= 0) {
+		eventfd_write(fd, 1);
 		return;
 	}
 	line_set(irq, true);
 	line_set(irq, false);
-}
-
-static int line_eventfd(struct irq *irq)
-{
-	return irq->fd >= 0 ? irq->fd : -ENOTSUP;
 }
 
 static const struct irq_ops line_ops = {
@@ -116,95 +119,102 @@ static const struct irq_ops line_ops = {
 static int vgic_connect(struct irqchip *chip, struct irq *irq)
 {
 	struct vgic *vgic = container_of(chip, struct vgic, chip);
+	struct line *line;
 
-	if (vgic->nlines == VGIC_LINES_MAX)
-		return -ENOSPC;
+	if (irq->spi >= vgic->nr_irqs - 32)
+		return -ERANGE;
+	line = calloc(1, sizeof(*line));
+	if (!line)
+		return -ENOMEM;
+	*line = (struct line){ vgic, vgic->lines, irq->spi, irq->edge, -1 };
+	vgic->lines = line;
 	irq->fd = -1;
-	if (irq->edge) {
-		irq->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (irq->fd < 0)
-			return -errno;
-	}
 	irq->ops = &line_ops;
-	irq->chip = vgic;
-	vgic->lines[vgic->nlines++] = (struct line){ irq->spi, irq->fd };
+	irq->chip = line;
 	return 0;
 }
 
-static int set_frames(struct vgic *vgic, const struct frame *frames, unsigned int n,
-		      struct fail *fail)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		int err = kvm_attr_set(vgic->fd, KVM_DEV_ARM_VGIC_GRP_ADDR, frames[i].attr,
-				       &frames[i].addr);
+/* --- the kernel's half ------------------------------------------------------------------------ */
 
-		if (err)
-			return fail_set(fail, EXIT_HOST, err,
-					"the kernel refuses the %s frame at 0x%llx: %s",
-					frames[i].name, (unsigned long long)frames[i].addr,
-					strerror(-err));
+static int create_device(const struct kvm *kvm, uint32_t type, const char *name, int *fd,
+			 struct fail *fail)
+{
+	*fd = kvm_device_create(kvm, type);
+	if (*fd < 0)
+		return fail_set(fail, EXIT_HOST, *fd, "cannot create the in-kernel %s: %s", name,
+				strerror(-*fd));
+	return 0;
+}
+
+static int set_address(int fd, const char *name, uint64_t attr, uint64_t value, struct fail *fail)
+{
+	int err = kvm_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR, attr, &value);
+
+	return err ? fail_set(fail, EXIT_HOST, err, "the kernel refuses the %s frame (0x%llx): %s",
+			      name, (unsigned long long)value, strerror(-err))
+		   : 0;
+}
+
+static int set_frames(struct vgic *vgic, struct fail *fail)
+{
+	const struct gic_layout *layout = &vgic->layout;
+	int err = 0;
+
+	for (int i = 0; !err && i < GIC_FRAMES; i++)
+		if (layout->frames[i] != GIC_UNSET)
+			err = set_address(i == GIC_V3_ITS ? vgic->its_fd : vgic->fd, frames[i].name,
+					  frames[i].attr, layout->frames[i], fail);
+	for (unsigned int i = 0; !err && i < layout->nregions; i++) {
+		uint64_t region = 0;
+
+		gic_layout_region_attr(layout, i, &region);
+		err = set_address(vgic->fd, "GICR", KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION, region,
+				  fail);
 	}
-	return 0;
-}
-
-static uint64_t redist_region(uint64_t count, uint64_t base, uint64_t index)
-{
-	return count << 52 | base | index;
-}
-
-static int place_frames(struct vgic *vgic, struct fail *fail)
-{
-	unsigned int high = high_cpus(&vgic->cfg);
-	const struct frame v2[] = {
-		{ "GICD", KVM_VGIC_V2_ADDR_TYPE_DIST, LAYOUT_GICD_BASE },
-		{ "GICC", KVM_VGIC_V2_ADDR_TYPE_CPU, LAYOUT_GICC_BASE },
-	};
-	const struct frame v3[] = {
-		{ "GICD", KVM_VGIC_V3_ADDR_TYPE_DIST, LAYOUT_GICD_BASE },
-		{ "GICR", KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION,
-		  redist_region(vgic->cfg.cpus - high, LAYOUT_GICR_BASE, 0) },
-		{ "second GICR", KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION,
-		  redist_region(high, vgic->cfg.high_base, 1) },
-	};
-
-	if (vgic->cfg.version == VGIC_V2)
-		return set_frames(vgic, v2, 2, fail);
-	return set_frames(vgic, v3, high ? 3 : 2, fail);
+	return err;
 }
 
 int vgic_attach(struct irqchip *chip, const struct kvm *kvm, struct fail *fail)
 {
 	struct vgic *vgic = container_of(chip, struct vgic, chip);
-	uint32_t nr_irqs = LAYOUT_NR_SPIS;
+	uint32_t type = vgic->layout.model == GIC_MODEL_V2 ? KVM_DEV_TYPE_ARM_VGIC_V2
+							   : KVM_DEV_TYPE_ARM_VGIC_V3;
 	int err;
 
-	vgic->fd = kvm_device_create(kvm, device_type(vgic->cfg.version));
-	if (vgic->fd < 0)
-		return fail_set(fail, EXIT_HOST, vgic->fd, "cannot create the in-kernel %s: %s",
-				vgic_name(vgic->cfg.version), strerror(-vgic->fd));
 	vgic->kvm = kvm;
-	err = place_frames(vgic, fail);
+	err = create_device(kvm, type, gic_kind_words[vgic->kind], &vgic->fd, fail);
+	if (!err && gic_kind_has_its(vgic->kind))
+		err = create_device(kvm, KVM_DEV_TYPE_ARM_VGIC_ITS, "ITS", &vgic->its_fd, fail);
+	if (!err)
+		err = set_frames(vgic, fail);
 	if (err)
 		return err;
-	err = kvm_attr_set(vgic->fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &nr_irqs);
+	err = kvm_attr_set(vgic->fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &vgic->nr_irqs);
 	if (err)
 		return fail_set(fail, EXIT_HOST, err, "the kernel refuses %u interrupts: %s",
-				nr_irqs, strerror(-err));
+				vgic->nr_irqs, strerror(-err));
 	return 0;
+}
+
+static int init_device(int fd)
+{
+	if (fd < 0)
+		return 0;
+	return kvm_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
 }
 
 int vgic_start(struct irqchip *chip, struct fail *fail)
 {
 	struct vgic *vgic = container_of(chip, struct vgic, chip);
-	int err =
-		kvm_attr_set(vgic->fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+	int err = init_device(vgic->fd);
 
+	if (!err)
+		err = init_device(vgic->its_fd);
 	if (err)
 		return fail_set(fail, EXIT_HOST, err, "cannot initialise the in-kernel %s: %s",
-				vgic_name(vgic->cfg.version), strerror(-err));
-	for (unsigned int i = 0; i < vgic->nlines; i++) {
-		const struct line *line = &vgic->lines[i];
-
+				gic_kind_words[vgic->kind], strerror(-err));
+	vgic->started = true;
+	for (const struct line *line = vgic->lines; line; line = line->next) {
 		if (line->fd < 0)
 			continue;
 		err = kvm_irqfd(vgic->kvm, line->fd, line->spi, true);
@@ -215,72 +225,95 @@ int vgic_start(struct irqchip *chip, struct fail *fail)
 	return 0;
 }
 
+static void close_device(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 void vgic_detach(struct irqchip *chip)
 {
 	struct vgic *vgic = container_of(chip, struct vgic, chip);
 
 	if (!vgic->kvm)
 		return;
-	for (unsigned int i = 0; i < vgic->nlines; i++)
-		if (vgic->lines[i].fd >= 0)
-			kvm_irqfd(vgic->kvm, vgic->lines[i].fd, vgic->lines[i].spi, false);
-	close(vgic->fd);
-	vgic->fd = -1;
+	for (const struct line *line = vgic->lines; vgic->started && line; line = line->next)
+		if (line->fd >= 0)
+			kvm_irqfd(vgic->kvm, line->fd, line->spi, false);
+	close_device(&vgic->its_fd);
+	close_device(&vgic->fd);
+	vgic->started = false;
 	vgic->kvm = NULL;
 }
 
 bool vgic_owns(struct irqchip *chip, uint64_t addr)
 {
-	const struct vgic_config *cfg = &container_of(chip, struct vgic, chip)->cfg;
-	unsigned int high = high_cpus(cfg);
-
-	if (cfg->version == VGIC_V2)
-		return addr - LAYOUT_GICD_BASE < LAYOUT_GICV2_DIST_SIZE ||
-		       addr - LAYOUT_GICC_BASE < LAYOUT_GICC_SIZE;
-	return addr - LAYOUT_GICD_BASE < LAYOUT_GICD_SIZE ||
-	       addr - LAYOUT_GICR_BASE < (cfg->cpus - high) * LAYOUT_GICR_CPU_SIZE ||
-	       addr - cfg->high_base < high * LAYOUT_GICR_CPU_SIZE;
+	return gic_layout_owns(&container_of(chip, struct vgic, chip)->layout, addr);
 }
 
-static void describe_v3(struct vgic *vgic, struct fdt *fdt)
+int vgic_device(struct irqchip *chip)
 {
-	unsigned int high = high_cpus(&vgic->cfg);
-	uint32_t cells[12] = {
-		0, LAYOUT_GICD_BASE, 0, LAYOUT_GICD_SIZE,
-		0, LAYOUT_GICR_BASE, 0, (vgic->cfg.cpus - high) * LAYOUT_GICR_CPU_SIZE,
-	};
-	unsigned int n = 8;
+	return container_of(chip, struct vgic, chip)->fd;
+}
 
-	if (high) {
-		cells[n++] = vgic->cfg.high_base >> 32;
-		cells[n++] = (uint32_t)vgic->cfg.high_base;
-		cells[n++] = 0;
-		cells[n++] = high * LAYOUT_GICR_CPU_SIZE;
-	}
-	dt_str(fdt, "compatible", "arm,gic-v3");
+/* --- device tree and life --------------------------------------------------------------------- */
+
+static void add_reg(uint32_t *cells, unsigned int *n, uint64_t base, uint64_t size)
+{
+	cells[(*n)++] = base >> 32;
+	cells[(*n)++] = (uint32_t)base;
+	cells[(*n)++] = size >> 32;
+	cells[(*n)++] = (uint32_t)size;
+}
+
+/* Distributor, then CPU interface or redistributor regions (arm,gic.yaml, arm,gic-v3.yaml). */
+static void describe_frames(const struct gic_layout *layout, struct fdt *fdt)
+{
+	const enum gic_frame dist = layout->model == GIC_MODEL_V2 ? GIC_V2_DIST : GIC_V3_DIST;
+	uint32_t cells[4 * (2 + GIC_REGIONS_MAX)];
+	unsigned int n = 0;
+
+	add_reg(cells, &n, layout->frames[dist], gic_frame_size(dist));
+	if (layout->model == GIC_MODEL_V2)
+		add_reg(cells, &n, layout->frames[GIC_V2_CPUIF], gic_frame_size(GIC_V2_CPUIF));
+	for (unsigned int i = 0; i < layout->nregions; i++)
+		add_reg(cells, &n, layout->regions[i].base, gic_region_size(layout, i));
 	dt_cells_n(fdt, "reg", cells, n);
-	if (high)
-		dt_u32(fdt, "#redistributor-regions", 2);
+	if (layout->nregions > 1)
+		dt_u32(fdt, "#redistributor-regions", layout->nregions);
+}
+
+static void describe_its(uint64_t base, struct fdt *fdt)
+{
+	dt_node(fdt, "msi-controller@%llx", (unsigned long long)base);
+	dt_str(fdt, "compatible", "arm,gic-v3-its");
+	dt_reg(fdt, base, gic_frame_size(GIC_V3_ITS));
+	dt_empty(fdt, "msi-controller");
+	dt_u32(fdt, "#msi-cells", 1);
+	dt_u32(fdt, "phandle", FDT_PHANDLE_MSI);
+	dt_end(fdt);
 }
 
 static void vgic_describe(struct irqchip *chip, struct fdt *fdt)
 {
-	struct vgic *vgic = container_of(chip, struct vgic, chip);
+	const struct gic_layout *layout = &container_of(chip, struct vgic, chip)->layout;
+	bool v2 = layout->model == GIC_MODEL_V2;
 
-	dt_node(fdt, "interrupt-controller@%llx", LAYOUT_GICD_BASE);
-	if (vgic->cfg.version == VGIC_V3) {
-		describe_v3(vgic, fdt);
-	} else {
-		dt_str(fdt, "compatible", "arm,cortex-a15-gic");
-		dt_cells(fdt, "reg", 0, LAYOUT_GICD_BASE, 0, LAYOUT_GICV2_DIST_SIZE, 0,
-			 LAYOUT_GICC_BASE, 0, LAYOUT_GICC_SIZE);
-	}
+	dt_node(fdt, "interrupt-controller@%llx",
+		(unsigned long long)layout->frames[v2 ? GIC_V2_DIST : GIC_V3_DIST]);
+	dt_str(fdt, "compatible", v2 ? "arm,cortex-a15-gic" : "arm,gic-v3");
+	describe_frames(layout, fdt);
 	dt_empty(fdt, "interrupt-controller");
 	dt_u32(fdt, "#interrupt-cells", 3);
 	dt_u32(fdt, "#address-cells", 2);
 	dt_u32(fdt, "#size-cells", 2);
 	dt_empty(fdt, "ranges");
 	dt_u32(fdt, "phandle", FDT_PHANDLE_GIC);
+	if (layout->frames[GIC_V3_ITS] != GIC_UNSET)
+		describe_its(layout->frames[GIC_V3_ITS], fdt);
+	if (chip->msi)
+		chip->describe_msi(chip->msi, fdt);
 	dt_end(fdt);
 }
 
@@ -289,9 +322,7 @@ static int flush_irqfds(struct vgic *vgic)
 {
 	int err = 0;
 
-	for (unsigned int i = 0; !err && i < vgic->nlines; i++) {
-		const struct line *line = &vgic->lines[i];
-
+	for (const struct line *line = vgic->lines; !err && line; line = line->next) {
 		if (line->fd < 0)
 			continue;
 		err = kvm_irqfd(vgic->kvm, line->fd, line->spi, false);
@@ -306,9 +337,10 @@ static void vgic_state_op(struct irqchip *chip, struct state *s, struct findings
 	struct vgic *vgic = container_of(chip, struct vgic, chip);
 	const struct vgic_view view = {
 		.fd = vgic->fd,
-		.v3 = vgic->cfg.version == VGIC_V3,
-		.cpus = vgic->cfg.cpus,
-		.irqs = LAYOUT_NR_SPIS,
+		.its_fd = vgic->its_fd,
+		.v3 = vgic->layout.model == GIC_MODEL_V3,
+		.cpus = vgic->layout.ncpus,
+		.irqs = vgic->nr_irqs,
 	};
 	int err = s->loading ? 0 : flush_irqfds(vgic);
 
@@ -322,9 +354,14 @@ static void vgic_destroy(struct irqchip *chip)
 	struct vgic *vgic = container_of(chip, struct vgic, chip);
 
 	vgic_detach(chip);
-	for (unsigned int i = 0; i < vgic->nlines; i++)
-		if (vgic->lines[i].fd >= 0)
-			close(vgic->lines[i].fd);
+	while (vgic->lines) {
+		struct line *line = vgic->lines;
+
+		vgic->lines = line->next;
+		if (line->fd >= 0)
+			close(line->fd);
+		free(line);
+	}
 	free(vgic);
 }
 
@@ -335,15 +372,21 @@ static const struct irqchip_ops vgic_ops = {
 	.destroy = vgic_destroy,
 };
 
-int vgic_create(const struct vgic_config *cfg, struct irqchip **out)
+int vgic_create(const struct gic_want *want, struct irqchip **out, struct fail *fail)
 {
 	struct vgic *vgic = calloc(1, sizeof(*vgic));
+	int err;
 
 	if (!vgic)
-		return -ENOMEM;
+		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
 	vgic->chip.ops = &vgic_ops;
-	vgic->cfg = *cfg;
-	vgic->fd = -1;
-	*out = &vgic->chip;
-	return 0;
+	vgic->kind = want->kind;
+	vgic->nr_irqs = gic_plan_irqs(want->spis);
+	vgic->fd = vgic->its_fd = -1;
+	err = gic_plan(want, &vgic->layout, fail);
+	if (err)
+		free(vgic);
+	else
+		*out = &vgic->chip;
+	return err;
 }

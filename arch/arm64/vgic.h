@@ -5,38 +5,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch/arm64/gic_plan.h"
 #include "vmm/core/fail.h"
 #include "vmm/core/irqchip.h"
 #include "vmm/kvm.h"
 
-/* The in-kernel interrupt controller: GICv2 or GICv3, whichever the host has. */
+/* The in-kernel interrupt controller, in the shape that gic_plan.h gives it: GICv2, or GICv3 with
+ * one redistributor region or two, with or without an ITS. */
 struct vgic;
 
-enum vgic_version { VGIC_AUTO, VGIC_V2, VGIC_V3 };
+/* What this host's KVM can make, by KVM_CREATE_DEVICE_TEST; needs the VM. */
+struct gic_host vgic_host(const struct kvm *kvm);
 
-/* Where redistributors of CPUs beyond LAYOUT_GICR_CPUS go: from `high_base`, above RAM. */
-struct vgic_config {
-	enum vgic_version version;
-	unsigned int cpus;
-	uint64_t high_base;
-};
+/* The object that devices connect to, its frames placed (errors of gic_plan()). No kernel resource
+ * yet. `want->kind` is not GIC_AUTO. */
+int vgic_create(const struct gic_want *want, struct irqchip **out, struct fail *fail);
 
 /*
- * Resolves VGIC_AUTO and checks that this host can make the controller with that many CPUs, before
- * anything is created; needs the VM. EXIT_CONFIG with a sentence that names the alternatives.
- */
-int vgic_plan(const struct kvm *kvm, struct vgic_config *cfg, struct fail *fail);
-
-/* Address just above all of the controller's frames beyond RAM; high_base if there are none. */
-uint64_t vgic_high_end(const struct vgic_config *cfg);
-
-/* The object that devices connect to. No kernel resource yet. 0 or -ENOMEM. */
-int vgic_create(const struct vgic_config *cfg, struct irqchip **out);
-
-/*
- * Creates the controller in `kvm`, for a new VM: vgic_attach() before the vCPUs exist, then
- * vgic_start() after all of them do, which also hands every connected edge line's eventfd to the
- * kernel. vgic_detach() ends it, before the VM is closed. `kvm` is borrowed in between.
+ * Creates the controller in `kvm`, for a new VM: vgic_attach() before the vCPUs exist or after, then
+ * vgic_start() when all of them do, which also hands the eventfds of connected lines to the kernel.
+ * vgic_detach() ends it, before the VM is closed. `kvm` is borrowed in between.
  */
 int vgic_attach(struct irqchip *chip, const struct kvm *kvm, struct fail *fail);
 int vgic_start(struct irqchip *chip, struct fail *fail);
@@ -45,7 +33,13 @@ void vgic_detach(struct irqchip *chip);
 /* Whether the kernel's controller answers at `addr`. */
 bool vgic_owns(struct irqchip *chip, uint64_t addr);
 
-/* "gicv2" or "gicv3". */
-const char *vgic_name(enum vgic_version version);
+/* The descriptor of the controller's KVM device, for its attributes; -1 while detached. */
+int vgic_device(struct irqchip *chip);
+
+/* What KVM calls a frame: an attribute of KVM_DEV_ARM_VGIC_GRP_ADDR. */
+uint64_t vgic_frame_attr(enum gic_frame frame);
+
+/* An attribute of KVM_DEV_ARM_VGIC_GRP_REDIST_REGS: a register of vCPU `id`'s redistributor. */
+uint64_t vgic_redist_attr(uint32_t id, uint32_t offset);
 
 #endif

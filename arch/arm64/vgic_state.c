@@ -121,6 +121,20 @@ static const struct row v2_rows[] = {
 	BANK("gicc.apr", CPU_IF, 0xd0, 4, 0),
 };
 
+#define ITS(name, offset, words)                                                         \
+	{                                                                                \
+		name, KVM_DEV_ARM_VGIC_GRP_ITS_REGS, offset, 0, words, false, true, 0, 0 \
+	}
+
+/* ITS (IHI 0069, 12.19), in the order that arm-vgic-its.rst asks for; its tables come before
+ * GITS_CTLR, which is the last. */
+static const struct row its_rows[] = {
+	ITS("gits.iidr", 0x4, 1),    ITS("gits.cbaser", 0x80, 1),  ITS("gits.creadr", 0x90, 1),
+	ITS("gits.baser", 0x100, 8), ITS("gits.cwriter", 0x88, 1), ITS("gits.ctlr", 0x0, 1),
+};
+
+enum { ITS_ROWS = sizeof(its_rows) / sizeof(its_rows[0]), ITS_CTLR_ROW = ITS_ROWS - 1 };
+
 /* The words of a row: banked ones CPU by CPU. */
 static unsigned int row_words(const struct vgic_view *view, const struct row *row)
 {
@@ -144,7 +158,7 @@ static uint64_t attr_of(const struct vgic_view *view, const struct row *row, uin
 		cpu = view->v3 ? cpu_mpidr(i / per_cpu) : i / per_cpu;
 		i %= per_cpu;
 	}
-	return cpu << 32 | (offset + (row->wide ? 0 : i * step));
+	return cpu << 32 | (offset + i * step);
 }
 
 /* Not there: priority bits that a host does not have, GICv2 registers that it does not keep. */
@@ -216,6 +230,31 @@ static void state_row(const struct vgic_view *view, const struct row *row, uint3
 		set_row(view, row, words, refused);
 }
 
+static void state_control(int fd, uint64_t what, const char *name, struct state *s)
+{
+	int err = s->err ? 0 : kvm_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_CTRL, what, NULL);
+
+	if (!err)
+		return;
+	s->err = err;
+	memcpy(s->where, name, strlen(name) + 1);
+}
+
+static void its_state(const struct vgic_view *view, struct state *s, struct findings *refused)
+{
+	struct vgic_view its = *view;
+	uint32_t words[16];
+
+	its.fd = view->its_fd;
+	if (!s->loading)
+		state_control(its.fd, KVM_DEV_ARM_ITS_SAVE_TABLES, "its tables", s);
+	for (int i = 0; i < ITS_ROWS; i++) {
+		if (s->loading && i == ITS_CTLR_ROW)
+			state_control(its.fd, KVM_DEV_ARM_ITS_RESTORE_TABLES, "its tables", s);
+		state_row(&its, &its_rows[i], words, s, refused);
+	}
+}
+
 void vgic_state(const struct vgic_view *view, struct state *s, struct findings *refused)
 {
 	const struct row *rows = view->v3 ? v3_rows : v2_rows;
@@ -229,7 +268,12 @@ void vgic_state(const struct vgic_view *view, struct state *s, struct findings *
 	words = calloc(most, sizeof(*words));
 	if (!words && !s->err)
 		s->err = -ENOMEM;
+	/* Pending LPIs, which only an ITS makes. */
+	if (!s->loading && view->its_fd >= 0)
+		state_control(view->fd, KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES, "pending LPIs", s);
 	for (size_t i = 0; words && i < n; i++)
 		state_row(view, &rows[i], words, s, refused);
 	free(words);
+	if (view->its_fd >= 0)
+		its_state(view, s, refused);
 }

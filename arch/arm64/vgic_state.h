@@ -9,15 +9,17 @@
 
 /* An in-kernel controller that is initialised and of which no vCPU runs. */
 struct vgic_view {
-	int fd;
+	int fd, its_fd; /* its_fd: -1 without an ITS */
 	bool v3;
 	unsigned int cpus, irqs; /* vCPUs; INTIDs, SGIs and PPIs included */
 };
 
 /*
- * Saves or loads distributor, redistributors and CPU interfaces through the device's attributes
- * (Documentation/virt/kvm/devices/arm-vgic-v3.rst, arm-vgic.rst). Guest RAM is loaded before: enabled LPIs have their tables there. What this host's controller does not
- * take is added to `refused`, register by register.
+ * Saves or loads distributor, redistributors, CPU interfaces and ITS through the devices' attributes
+ * (Documentation/virt/kvm/devices/arm-vgic-v3.rst, arm-vgic.rst, arm-vgic-its.rst). Pending LPIs and
+ * the ITS's mappings are in guest RAM: KVM writes them there while saving, so RAM is saved after,
+ * and loaded before. What this host's controller does not take is added to `refused`, register by
+ * register.
  */
 void vgic_state(const struct vgic_view *view, struct state *s, struct findings *refused);
 

@@ -7,8 +7,10 @@ suite=badinput
 # shellcheck source=tests/lib.sh
 . ./lib.sh
 
-gic=2 other=3
-if grep -q GICv3 /proc/interrupts; then gic=3 other=2; fi
+gic=2 other=3 not=gicv3-its can="gicv2, gicv2m;"
+if grep -q GICv3 /proc/interrupts; then
+	gic=3 other=2 not=gicv2m can="gicv3, gicv3-its;"
+fi
 modprobe tun 2>/dev/null
 mkdir -p folder
 mkfifo pipe
@@ -118,6 +120,9 @@ bad 'CPUs beyond options'    2 '99999'                       -k off.bin -c 99999
 [ $gic -ne 2 ] ||
 bad 'CPUs beyond GICv2'      2 '8'                           -k off.bin -c 9
 bad 'GIC not on this host'   2 "gicv$other"                  -k off.bin --irqchip gicv$other
+bad 'MSIs not on this host'  2 "it can $can"                 -k off.bin --irqchip $not
+bad 'SPIs too few'           2 '--spis 96.*112'              -k off.bin --spis 96
+bad 'SPIs too many'          2 '--spis 988.*960'             -k off.bin --spis 988
 bad 'balloon beyond RAM'     2 '--balloon.*64 MiB'          -k off.bin -m 64 --balloon 65
 bad 'balloon 0'              2 '--balloon.*0'               -k off.bin --balloon 0
 bad 'GIC unknown'            2 'gicv9.*gicv'                 -k off.bin --irqchip gicv9

@@ -9,10 +9,10 @@ suite=psci
 rounds=$1
 limit=$((180 + rounds * 5))
 
-vmm host >host || { fail host 'vmm host fails'; summary; exit 1; }
+vmm check >host || { fail host 'vmm check fails'; summary; exit 1; }
 kernel_max=$(sed -n 's/^psci in the kernel: //p' host)
 modes='user kernel'
-! grep -qx 'smccc filter: no' host || modes=kernel
+! grep -q '^smccc filter: no' host || modes=kernel
 
 # linux TESTS MODE VERSION OPTION...
 linux() {

@@ -46,8 +46,16 @@ guest timer                 8 ''
 guest 'smp 1'              13 '-c 1'                      'smp: 1 cpus'
 guest 'smp 4'              13 '-c 4'                      'smp: 4 cpus'
 guest 'smp 8'              13 '-c 8'                      'smp: 8 cpus'
-[ $gic -eq 2 ] ||
-guest 'smp 20'             13 '-c 20'                     'smp: 20 cpus'
+if [ $gic -eq 2 ]; then
+	args='spis=960' guest 'spis gicv2m' 3 '--irqchip gicv2m --spis 960'
+	guest gicv2m        5 '--irqchip gicv2m'
+else
+	guest 'smp 20'     13 '-c 20' 'smp: 20 cpus'
+	args='spis=960' guest 'spis gicv3-its' 3 '--irqchip gicv3-its --spis 960'
+	args='cpus=256' guest 'redist 256' 3 '--irqchip gicv3 -c 256'
+	args='cpus=124 its=1' guest 'redist 124' 3 '--irqchip gicv3-its -c 124'
+fi
+args='spis=128' guest 'spis' 3 '--spis 112'
 head -c 1048576 /dev/zero >disk
 head -c 1048576 /dev/zero >read-only
 limit=180

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "devices/gicv2m.h"
 #include "devices/gpio.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
@@ -56,7 +57,7 @@ static int make_boot(struct fail *fail)
 /* The sanitizers replace malloc themselves, and look for leaks in the other test. */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-enum { DEVICES = 3 };
+enum { DEVICES = 4 };
 
 static int finish(int err, struct device **dev)
 {
@@ -86,7 +87,15 @@ static int make_gpio(struct fail *fail)
 	return finish(gpio_create(&board.env, &dev, fail), &dev);
 }
 
-static int (*const makers[DEVICES])(struct fail *fail) = { make_pl011, make_pl031, make_gpio };
+static int make_gicv2m(struct fail *fail)
+{
+	struct device *dev = NULL;
+
+	return finish(gicv2m_create(&board.env, 64, &dev, fail), &dev);
+}
+
+static int (*const makers[DEVICES])(struct fail *fail) = { make_pl011, make_pl031, make_gpio,
+							   make_gicv2m };
 
 void *__libc_calloc(size_t n, size_t size);
 

@@ -4,6 +4,7 @@
 
 #include "vmm/core/irq.h"
 
+struct device;
 struct fdt;
 struct findings;
 struct irqchip;
@@ -27,6 +28,10 @@ struct irqchip_ops {
 
 struct irqchip {
 	const struct irqchip_ops *ops;
+	/* A device that turns messages into interrupts of this controller; its node is a child of
+	 * the controller's, which describe() adds by calling this. NULL: there is none. */
+	const struct device *msi;
+	void (*describe_msi)(const struct device *msi, struct fdt *fdt);
 };
 
 #endif
