@@ -1,244 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vmm/machine.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "arch/arm64/dt.h"
 #include "arch/arm64/hypercall.h"
 #include "arch/arm64/layout.h"
 #include "arch/arm64/vgic.h"
-#include "devices/gicv2m.h"
 #include "devices/gpio.h"
-#include "devices/pl011.h"
-#include "devices/pl031.h"
-#include "firmware/boot.h"
 #include "firmware/dtb.h"
-#include "firmware/psci.h"
-#include "firmware/trace.h"
-#include "firmware/trng.h"
-#include "virtio/balloon.h"
-#include "virtio/console.h"
-#include "virtio/mmio.h"
-#include "virtio/rng.h"
-#include "vmm/machine_state.h"
 #include "vmm/core/chardev.h"
-#include "vmm/vm.h"
-
-struct machine {
-	const struct config *cfg;
-	struct log *log;
-	struct vm *vm;
-	struct chardev *console;
-	struct device *gpio;
-	struct device *balloon; /* or NULL */
-	struct gic_want gic;
-	unsigned int slots; /* virtio-mmio slots in use */
-	struct regpage *regs; /* of all virtio-mmio slots; NULL until there is one */
-	enum config_pages pages; /* as this host can */
-	const char *bootargs;
-	struct boot boot;
-	bool boot_opened;
-	/* Firmware that vmm serves itself; `smccc` is handed to the VM only then. */
-	bool user_psci;
-	uint32_t psci_version;
-	struct psci psci;
-	struct trng trng;
-	struct trace trace;
-	struct inject inject;
-	struct smccc smccc;
-};
-
-static struct device_env env_at(struct machine *m, gpa_t base, uint32_t spi, bool edge)
-{
-	return (struct device_env){
-		.mem = &m->vm->mem,
-		.bus = &m->vm->bus,
-		.loop = m->vm->loop,
-		.log = m->log,
-		.base = base,
-		.irq = { .spi = spi, .edge = edge, .fd = -1 },
-	};
-}
-
-/* The registers of all slots, one read-only slot of KVM's if the mode says so. */
-static int add_virtio_window(struct machine *m, struct fail *fail)
-{
-	int err = pages_add(&m->vm->pages, LAYOUT_VIRTIO_BASE,
-			    LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE,
-			    m->pages != CONFIG_PAGES_OFF, &m->regs);
-
-	if (!err && m->pages == CONFIG_PAGES_LAZY) {
-		m->regs->sink = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (m->regs->sink < 0)
-			err = -errno;
-	}
-	return err ? fail_set(fail, EXIT_HOST, err, "cannot make the virtio registers: %s",
-			      strerror(-err))
-		   : 0;
-}
-
-/* The next free virtio-mmio slot. */
-static int next_slot(struct machine *m, struct device_env *env, struct fail *fail)
-{
-	unsigned int n = m->slots;
-	int err;
-
-	if (n == LAYOUT_VIRTIO_SLOTS)
-		return fail_set(fail, EXIT_CONFIG, -ENOSPC, "more than %d virtio devices",
-				LAYOUT_VIRTIO_SLOTS);
-	err = m->regs ? 0 : add_virtio_window(m, fail);
-	if (err)
-		return err;
-	m->slots++;
-	*env = env_at(m, LAYOUT_VIRTIO_BASE + n * LAYOUT_VIRTIO_STRIDE, LAYOUT_VIRTIO_SPI + n,
-		      true);
-	env->page = m->regs;
-	return 0;
-}
-
-/* One builder for each kind of device, in the order of their creation and so of their slots. What
- * leaves traces on the host comes last. */
-static int add_console(struct machine *m, struct fail *fail)
-{
-	bool virtio = m->cfg->console == CONSOLE_VIRTIO;
-	struct console_config cfg = { .transport = &virtio_mmio, .chr = m->console };
-	struct device_env env = env_at(m, LAYOUT_PL011_BASE, LAYOUT_PL011_SPI, false);
-	bool show = m->pages != CONFIG_PAGES_OFF && pages_possible(&m->vm->kvm, PL011_SIZE);
-	struct device *dev;
-	int err = pages_add(&m->vm->pages, env.base, PL011_SIZE, show, &env.page);
-
-	if (err)
-		return fail_set(fail, EXIT_HOST, err, "cannot make the serial port's registers: %s",
-				strerror(-err));
-	env.stores = show ? &m->vm->coalesce.stores : NULL;
-	err = pl011_create(&env, virtio ? NULL : m->console, &dev, fail);
-	if (!err)
-		err = vm_add_device(m->vm, dev, fail);
-	if (err || !virtio)
-		return err;
-	err = next_slot(m, &env, fail);
-	if (!err)
-		err = console_create(&env, &cfg, &dev, fail);
-	return err ? err : vm_add_device(m->vm, dev, fail);
-}
-
-static int add_rtc(struct machine *m, struct fail *fail)
-{
-	struct device_env env = env_at(m, LAYOUT_PL031_BASE, LAYOUT_PL031_SPI, false);
-	struct device *dev;
-	int err = pl031_create(&env, &dev, fail);
-
-	return err ? err : vm_add_device(m->vm, dev, fail);
-}
-
-static int add_gpio(struct machine *m, struct fail *fail)
-{
-	struct device_env env = env_at(m, LAYOUT_GPIO_BASE, LAYOUT_GPIO_SPI, false);
-	int err = gpio_create(&env, &m->gpio, fail);
-
-	return err ? err : vm_add_device(m->vm, m->gpio, fail);
-}
-
-/* The frame for messages, part of the controller as the guest sees it. */
-static int add_gicv2m(struct machine *m, struct fail *fail)
-{
-	struct device_env env = env_at(m, LAYOUT_GICV2M_BASE, LAYOUT_GICV2M_SPI, true);
-	struct irqchip *chip = m->vm->chip;
-	struct device *dev;
-	struct irq *irq;
-	int err;
-
-	if (!gic_kind_has_v2m(m->gic.kind))
-		return 0;
-	err = gicv2m_create(&env, LAYOUT_GICV2M_SPIS, &dev, fail);
-	if (!err)
-		err = vm_add_device(m->vm, dev, fail);
-	for (unsigned int i = 0; !err && (irq = gicv2m_irq(dev, i)); i++)
-		if (chip->ops->connect(chip, irq))
-			err = fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
-	if (err)
-		return err;
-	chip->msi = dev;
-	chip->describe_msi = gicv2m_describe;
-	return 0;
-}
-
-static int add_disks(struct machine *m, struct fail *fail)
-{
-	int err = 0;
-
-	for (unsigned int i = 0; !err && i < m->cfg->ndisks; i++) {
-		struct device_env env;
-		struct device *dev;
-
-		err = next_slot(m, &env, fail);
-		if (!err)
-			err = blk_create(&env, &m->cfg->disks[i], &dev, fail);
-		if (!err)
-			err = vm_add_device(m->vm, dev, fail);
-	}
-	return err;
-}
-
-static int add_rng(struct machine *m, struct fail *fail)
-{
-	struct rng_config cfg = { .transport = &virtio_mmio };
-	struct device_env env;
-	struct device *dev;
-	int err;
-
-	if (m->cfg->nodefaults)
-		return 0;
-	err = next_slot(m, &env, fail);
-	if (!err)
-		err = rng_create(&env, &cfg, &dev, fail);
-	return err ? err : vm_add_device(m->vm, dev, fail);
-}
-
-static int add_balloon(struct machine *m, struct fail *fail)
-{
-	const struct balloon_config cfg = {
-		.transport = &virtio_mmio,
-		.ram_base = LAYOUT_RAM_BASE,
-		.ram_size = m->cfg->mem,
-		.target = m->cfg->balloon,
-	};
-	struct device_env env;
-	int err;
-
-	if (!cfg.target)
-		return 0;
-	err = next_slot(m, &env, fail);
-	if (!err)
-		err = balloon_create(&env, &cfg, &m->balloon, fail);
-	return err ? err : vm_add_device(m->vm, m->balloon, fail);
-}
-
-static int add_nets(struct machine *m, struct fail *fail)
-{
-	int err = 0;
-
-	for (unsigned int i = 0; !err && !m->cfg->dry_run && i < m->cfg->nnets; i++) {
-		struct device_env env;
-		struct device *dev;
-
-		err = next_slot(m, &env, fail);
-		if (!err)
-			err = net_create(&env, &m->cfg->nets[i], &dev, fail);
-		if (!err)
-			err = vm_add_device(m->vm, dev, fail);
-	}
-	return err;
-}
-
-static int (*const builders[])(struct machine *m, struct fail *fail) = {
-	add_console, add_rtc, add_gpio, add_gicv2m, add_disks, add_rng, add_balloon, add_nets,
-};
+#include "vmm/machine_priv.h"
+#include "vmm/machine_state.h"
 
 /* What this host's KVM must be able to do, asked before anything is made. */
 static int plan_kvm(struct machine *m, const struct machine_like *like, struct fail *fail)
@@ -461,8 +236,8 @@ int machine_create(const struct config *cfg, const struct machine_like *like, st
 		err = add_ram(m, fail);
 	if (!err && chardev_create(&m->console, m->vm->loop, STDIN_FILENO, STDOUT_FILENO))
 		err = fail_set(fail, EXIT_HOST, -ENOMEM, "cannot set up the console");
-	for (size_t i = 0; !err && i < sizeof(builders) / sizeof(builders[0]); i++)
-		err = builders[i](m, fail);
+	if (!err)
+		err = machine_add_devices(m, fail);
 	if (!err && cfg->dump_dtb)
 		err = dump_dtb(m, fail);
 	return err;

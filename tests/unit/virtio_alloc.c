@@ -124,9 +124,9 @@ static const struct {
 	int (*make)(struct device **dev, struct fail *fail);
 	unsigned int allocations, fds; /* at least so many */
 } kinds[] = {
-	{ "rng", make_rng, 2, 1 }, { "console", make_console, 2, 2 }, { "blk", make_blk, 2, 2 },
-	{ "net", make_net, 2, 2 }, { "user", make_user, 4, 7 },
-	{ "balloon", make_balloon, 2, 5 },
+	{ "rng", make_rng, 2, 1 },   { "console", make_console, 2, 2 },
+	{ "blk", make_blk, 2, 2 },   { "net", make_net, 2, 2 },
+	{ "user", make_user, 4, 7 }, { "balloon", make_balloon, 2, 5 },
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };

@@ -144,8 +144,8 @@ START_TEST(life)
 	compare_all();
 	ck_assert_uint_eq(fake_see(&seen, CONFIG + 12, 2), 0xabcd);
 	ck_assert_uint_eq(fake_see(&seen, CONFIG + 13, 4), 0xab);
-	ck_assert(fake_guest_start(&seen, ~0ULL, 2, NUM));
-	ck_assert(fake_guest_start(&off, ~0ULL, 2, NUM));
+	ck_assert(fake_guest_start(&seen, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED), 2, NUM));
+	ck_assert(fake_guest_start(&off, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED), 2, NUM));
 	compare_all();
 	use(&seen, 1);
 	use(&off, 1);
@@ -214,7 +214,7 @@ START_TEST(state_is_shown)
 {
 	struct stream saved;
 
-	ck_assert(fake_guest_start(&off, ~0ULL, 2, NUM));
+	ck_assert(fake_guest_start(&off, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED), 2, NUM));
 	use(&off, 0);
 	both_write(CONFIG + 8, 4, 5);
 	fake_save(off.dev, &saved);
@@ -231,13 +231,13 @@ END_TEST
 
 START_TEST(machine_reset)
 {
-	ck_assert(fake_guest_start(&seen, ~0ULL, 2, NUM));
+	ck_assert(fake_guest_start(&seen, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED), 2, NUM));
 	resize(seen_dev, 3);
 	resize(off_dev, 3);
 	seen.dev->ops->reset(seen.dev);
 	off.dev->ops->reset(off.dev);
 	compare_all();
-	ck_assert(fake_guest_start(&seen, ~0ULL, 2, NUM));
+	ck_assert(fake_guest_start(&seen, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED), 2, NUM));
 	use(&seen, 0);
 }
 END_TEST
@@ -285,7 +285,7 @@ START_TEST(racing_resize)
 	uint32_t isr;
 	bool done;
 
-	ck_assert(fake_guest_start(&seen, ~0ULL, 2, NUM));
+	ck_assert(fake_guest_start(&seen, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED), 2, NUM));
 	ck_assert_int_eq(pthread_create(&thread, NULL, resizer, &race), 0);
 	do {
 		done = atomic_load(&race.done);
@@ -330,7 +330,7 @@ START_TEST(lazy_status)
 
 	ck_assert(fake_guest_negotiate(&seen, ~0ULL));
 	ck_assert_uint_eq(isr(), 0);
-	ck_assert(fake_guest_start(&seen, ~0ULL, 2, NUM));
+	ck_assert(fake_guest_start(&seen, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED), 2, NUM));
 	ck_assert_uint_eq(isr(), VIRTIO_ISR_QUEUE);
 	use(&seen, 0);
 	ck_assert_uint_eq(seen.irq.pulses, 1);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_MACHINE_PRIV_H
+#define VMM_MACHINE_PRIV_H
+
+#include "arch/arm64/gic_plan.h"
+#include "firmware/boot.h"
+#include "firmware/psci.h"
+#include "firmware/trace.h"
+#include "firmware/trng.h"
+#include "vmm/machine.h"
+#include "vmm/vm.h"
+
+/* Private part of the machine: machine.c (plan, firmware, boot), machine_devices.c (what is on it). */
+struct machine {
+	const struct config *cfg;
+	struct log *log;
+	struct vm *vm;
+	struct chardev *console;
+	struct device *gpio;
+	struct device *balloon; /* or NULL */
+	struct gic_want gic;
+	unsigned int slots; /* virtio-mmio slots in use */
+	struct regpage *regs; /* of all virtio-mmio slots; NULL until there is one */
+	enum config_pages pages; /* as this host can */
+	const char *bootargs;
+	struct boot boot;
+	bool boot_opened;
+	/* Firmware that vmm serves itself; `smccc` is handed to the VM only then. */
+	bool user_psci;
+	uint32_t psci_version;
+	struct psci psci;
+	struct trng trng;
+	struct trace trace;
+	struct inject inject;
+	struct smccc smccc;
+};
+
+/* Makes every device, in the order of their slots; what leaves traces on the host comes last. */
+int machine_add_devices(struct machine *m, struct fail *fail);
+
+#endif
