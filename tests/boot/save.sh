@@ -1,0 +1,166 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs on the arm64 host: machines that are saved and restored. Arguments: the groups of cases to
+# run, and `hops=N`.
+
+suite=save
+# shellcheck source=tests/lib.sh
+. ./lib.sh
+unset VMM_RUNTIME_DIR XDG_RUNTIME_DIR
+mkdir -p /run
+hops=20
+
+# line FILE PATTERN [COUNT]: waits until so many whole lines of FILE match; false after a while, or
+# when process $pid has ended without.
+line() {
+	tries=0
+	while [ "$(tr -d '\r' <"$1" | grep -acxE -e "$2")" -lt "${3:-1}" ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 3000 ] || return 1
+		if ! kill -0 "$pid" 2>/dev/null; then
+			[ "$(tr -d '\r' <"$1" | grep -acxE -e "$2")" -ge "${3:-1}" ]
+			return
+		fi
+		usleep 10000
+	done
+}
+
+# start COMMAND...: a machine with its input from the pipe `in`, its output added to `out`.
+start() {
+	timeout 300 vmm "$@" <in >>out 2>>err &
+	pid=$!
+}
+
+# ended CODE: waits for the machine's end.
+ended() {
+	wait "$pid"
+	status=$?
+	[ $status -eq "$1" ]
+}
+
+fresh() {
+	rm -f in out err
+	mkfifo in
+	: >out
+	: >err
+	exec 4<>in
+}
+
+# --- a guest that checks itself --------------------------------------------------------------------
+registers() {
+	fresh
+	start run --nodefaults --name hop -m 4 -k hop.bin "$@"
+	n=1
+	while [ $n -le "$hops" ]; do
+		line out "hop $n" || break
+		vmm save hop snap >saved 2>&1 && ended 36 || break
+		start restore snap
+		printf x >&4
+		n=$((n + 1))
+	done
+	line out "hop $n" && printf x >&4 && line out "hop $((n + 1))" && printf q >&4
+	ended 0
+	fails=$(grep -ac '^FAIL' out)
+	check "$hops hops $*" "hop $n, $fails failures, status $status: $(grep -a -m 1 ^FAIL out) $(tail -n 3 err saved)" \
+		test "$n" -gt "$hops" -a "$fails" -eq 0 -a $status -eq 0
+}
+
+# --- what is in the file ---------------------------------------------------------------------------
+files() {
+	fresh
+	start run --nodefaults --name file -m 4 -k hop.bin
+	line out 'hop 1'
+	vmm pause file
+	vmm save --json --keep-running file snap1 >json 2>err.save
+	check 'save --json' "$(cat json err.save)" grep -qE '^\{"ok":true,"bytes":[0-9]+,"down_us":[0-9]+\}$' json
+	check 'goes on, paused' "$(vmm list)" sh -c 'vmm list | grep -q "^file .*paused"'
+	vmm save file snap2 2>err.save
+	check 'ends when saved' "status $status" ended 36
+	check 'two saves of a machine that stands still are equal' 'they differ' cmp snap1 snap2
+	start restore --paused snap2
+	until vmm list | grep -q '^file .*paused'; do kill -0 $pid || break; done
+	vmm save file snap3 2>err.save
+	ended 36
+	check 'save, restore --paused, save' 'they differ' cmp snap1 snap3
+	check 'the temporary file is gone' "$(ls -a)" sh -c '! ls -a | grep -q vmm-save'
+	vmm inspect --registers snap1 >inspected
+	for pattern in 'section: vcpu/0, version 1, .*' ' *MIDR_EL1 +0x[0-9a-f]{16}' ' *CNTV_CVAL_EL0 .*' \
+		' *x0 .*' 'memory: 4096 KiB at 0x40000000' 'kernel hop.bin'; do
+		check "inspect: $pattern" "$(head -n 20 inspected)" grep -qxE -e "$pattern" inspected
+	done
+	start restore --name other --lazy snap1
+	until vmm list | grep -q '^other .*running'; do kill -0 $pid || break; done
+	printf x >&4
+	line out 'hop 2' && printf x >&4 && line out 'hop 3' && printf q >&4
+	check 'restore --lazy, by another name' "$(cat out err)" ended 0
+	# A reset starts the kernel that it was started with.
+	start restore snap1
+	printf x >&4
+	line out 'hop 2' 2
+	vmm reset file
+	line out 'hop 1' 2 && printf x >&4 && line out 'hop 2' 3 && printf q >&4
+	check 'reset after a restore' "$(cat out err)" ended 0
+}
+
+# refuse NAME CODE PATTERN COMMAND...: the command ends with CODE and says a line like PATTERN.
+refuse() {
+	case_name=$1 want=$2 pattern=$3
+	shift 3
+	timeout 60 vmm "$@" <in >out 2>err
+	status=$?
+	if [ $status -ne "$want" ]; then
+		fail "$case_name" "exit status $status, not $want" out err
+	elif ! grep -qE -e "$pattern" err; then
+		fail "$case_name" "no line is like '$pattern'" err
+	else
+		pass "$case_name"
+	fi
+}
+
+# flip FILE OFFSET: changes a byte.
+flip() {
+	byte=$(dd if="$1" bs=1 skip="$2" count=1 2>/dev/null | hexdump -e '1/1 "%u"')
+	# shellcheck disable=SC2059
+	printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+damaged() {
+	fresh
+	start run --nodefaults --name bad -m 4 -k hop.bin
+	line out 'hop 1'
+	vmm save bad good 2>err.save
+	ended 36
+	size=$(stat -c %s good)
+	for at in 0 9 40 63 64 100 4000; do
+		cp good wrong
+		flip wrong $at
+		refuse "bit at $at" 3 'snapshot' restore wrong
+	done
+	cp good wrong
+	flip wrong $((size - 200000))
+	refuse 'bit of memory' 3 'memory does not hold' restore wrong
+	refuse 'bit of memory, --lazy' 3 'memory does not hold.*stopped' restore --lazy wrong
+	truncate -s $((size - 4096)) wrong
+	refuse 'truncated' 3 'length' restore wrong
+	refuse 'empty' 3 'does not begin' restore /dev/null
+	refuse 'no such file' 2 'nowhere' restore nowhere
+	refuse 'a folder' 4 'cannot read' restore /
+	refuse 'no machine of that name' 2 'nobody' save nobody f
+	refuse 'no such folder' 2 'folder' save nobody nowhere/f
+	refuse 'no words' 2 'usage' save
+	refuse 'no file' 2 'usage' restore
+	check 'nothing runs' "$(vmm list)" test -z "$(vmm list)"
+}
+
+groups='registers files damaged'
+while [ $# -gt 0 ]; do
+	case $1 in
+	hops=*) hops=${1#hops=} ;;
+	*) groups=$(echo "$1" | tr , ' ') ;;
+	esac
+	shift
+done
+for group in $groups; do
+	$group
+done
+summary
