@@ -127,6 +127,23 @@ status=$?
 cp err out
 expect 'stop of no machine' 2 "vmm: no machine named 'nobody' is running.*"
 
+# --- the console ---------------------------------------------------------------------------------
+attached() {
+	echo 'hello there' | vmm console box >attached 2>attached-err &
+	vmm console -r box </dev/null >watched 2>/dev/null &
+	vmm ctl box '{"command":"console","readonly":1}' >refused 2>&1
+}
+vmm_drive 'ready*' 'run attached' '*polled: hello there*' 'send one more\nquit\n' -- \
+	--nodefaults --name box -k console.bin
+wait
+expect 'typed by another' 0 '.*polled: hello there' 'echo: one more'
+tr -d '\r' <attached >attached-lines
+check 'attached: before and after' "$(cat attached)" lines attached-lines \
+	'ready.*|.*polled: hello there|echo: one more' 3
+check 'attached: to the end' "$(cat attached-err)" lines attached-err "vmm: machine 'box' has ended" 1
+check 'watched the same' "$(diff attached watched)" cmp -s attached watched
+check 'a wrong member' "$(cat refused)" lines refused '.*"ok":false.*not true or false.*' 1
+
 # --- files of options -------------------------------------------------------------------------------
 vmm run --nodefaults -k off.bin --name box -m 64 -p ' two  "words" ' --dry-run >plan 2>err </dev/null
 vmm run --config plan --dry-run >plan2 2>>err </dev/null
