@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs on the arm64 host: machines that are listed, paused, reset, stopped and killed. The guest
-# waits for input that never comes, by reading a register: its exits are counted.
+# Runs on the arm64 host: machines that are listed, paused, reset, stopped and killed.
 
 suite=control
 # shellcheck source=tests/lib.sh
@@ -63,7 +62,7 @@ third() {
 }
 
 vmm_drive 'ready*' 'run first' 'ready*' 'run second' 'ready*' 'run third' -- \
-	--nodefaults --name box -c 2 --no-reboot -k console.bin
+	--nodefaults --name box -c 2 --no-reboot -k poll.bin
 expect 'stop --force' 143 ready
 check 'gone when stop returns' "$(cat stopped)" lines stopped 'stop 0' 1
 check 'nothing is listed then' "$(cat stopped)" lines stopped '.*' 2
