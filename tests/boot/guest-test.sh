@@ -88,6 +88,25 @@ EOF
 	ip link set eth0 up && udhcpc -q -n -t 20 -i eth0 -s /dhcp 2>/dev/null
 }
 
+# Over a tap, to servers on the host: as many queues as CPUs, all of them used.
+tap() {
+	ip link set eth0 up && ip addr add 10.9.0.2/24 dev eth0 || return 1
+	mount -t tmpfs tmp /newroot/tmp && mount -o bind /dev /newroot/dev || return 1
+	echo "mtu: $(cat /sys/class/net/eth0/mtu)"
+	echo "queues: $(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)"
+	ping -c 5 -i 0.1 -W 5 10.9.0.1 | sed 's/^/ping: /'
+	mkfifo /hold
+	exec 3<>/hold
+	echo "received: $(nc 10.9.0.1 5001 <&3 | md5sum)"
+	nc 10.9.0.1 5001 <&3 | nc 10.9.0.1 5002
+	for way in '' -R; do
+		# shellcheck disable=SC2086
+		chroot /newroot iperf3 -c 10.9.0.1 -t 2 -P 4 $way | sed -n "s/^.SUM.* \([0-9.]* .bits.sec\).*receiver/iperf$way: \1/p"
+	done
+	sed -n 's/^ *[0-9]*: \(.*\) .* Edge *\(virtio.*\)/interrupts: \2 \1/p' /proc/interrupts
+	cat /sys/class/net/eth0/statistics/rx_errors | sed 's/^/errors: /'
+}
+
 # listens PORT: waits until somebody does, at a port in hexadecimal.
 listens() {
 	for _ in $(seq 500); do

@@ -108,6 +108,39 @@ user() {
 	check 'user: no passt is left' "$(pidof passt)" test -z "$(pidof passt)"
 }
 
+# tap_case NAME QUEUES CPUS [WORDS]: a guest on a tap of its own.
+tap_case() {
+	name=$1 queues=$2
+	modprobe tun
+	mq=
+	[ "$queues" = 1 ] || mq=multi_queue
+	# shellcheck disable=SC2086
+	chroot /peer ip tuntap add tap0 mode tap $mq
+	ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 mtu 4000 up
+	serve
+	iperf3 -s >/dev/null &
+	servers="$servers $!"
+	vmm_run -k Image -i initrd -m 256 -c "$3" -p "console=ttyAMA0 quiet root=/dev/vda ro t2=tap" \
+		-d /dev/vdb,ro -n "mode=tap,tapif=tap0,mtu=4000,queues=$queues${4-}"
+	stop_serving
+	kill $(pidof iperf3)
+	expect "$name: ping" 0 'ping: 5 packets transmitted, 5 packets received, 0% packet loss' \
+		'mtu: 4000' "queues: $queues"
+	expect "$name: tcp to the guest" 0 "received: $sum" 'test: exit 0'
+	check "$name: tcp to the host" 'what came back differs' cmp sent returned
+	expect "$name: iperf3" 0 'iperf: .*bits/sec' 'iperf-R: .*bits/sec' 'errors: 0'
+	grep -a '^iperf' out | tr -d '\r' | sed "s/^/   $name /"
+	ip link del tap0
+}
+
+tap() {
+	tap_case tap 1 1
+}
+
+mq() {
+	tap_case mq 2 2
+}
+
 mount_root
 for group; do
 	$group
