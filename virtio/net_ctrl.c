@@ -159,6 +159,7 @@ static int mac_address(struct net *net, unsigned int command, struct virtq_chain
 	if (take(chain, mac, sizeof(mac)) || mac[0] & 1)
 		return -EINVAL;
 	memcpy(net->config.mac, mac, ETH_ALEN);
+	virtio_config_updated(&net->vdev);
 	apply_filter(net);
 	return 0;
 }
@@ -182,6 +183,7 @@ static int announced(struct net *net, unsigned int command, struct virtq_chain *
 	if (chain->out.left)
 		return -EINVAL;
 	net->config.status &= ~VIRTIO_NET_S_ANNOUNCE;
+	virtio_config_updated(&net->vdev);
 	return 0;
 }
 

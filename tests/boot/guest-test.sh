@@ -93,6 +93,8 @@ tap() {
 	ip link set eth0 up && ip addr add 10.9.0.2/24 dev eth0 || return 1
 	mount -t tmpfs tmp /newroot/tmp && mount -o bind /dev /newroot/dev || return 1
 	echo "mtu: $(cat /sys/class/net/eth0/mtu)"
+	echo 'wants a network'
+	until ping -c 1 -W 1 10.9.0.1 >/dev/null; do :; done
 	echo "queues: $(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)"
 	ping -c 5 -i 0.1 -W 5 10.9.0.1 | sed 's/^/ping: /'
 	mkfifo /hold

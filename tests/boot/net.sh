@@ -108,20 +108,21 @@ user() {
 	check 'user: no passt is left' "$(pidof passt)" test -z "$(pidof passt)"
 }
 
-# tap_case NAME QUEUES CPUS [WORDS]: a guest on a tap of its own.
-tap_case() {
-	name=$1 queues=$2
-	modprobe tun
-	mq=
-	[ "$queues" = 1 ] || mq=multi_queue
-	# shellcheck disable=SC2086
-	chroot /peer ip tuntap add tap0 mode tap $mq
-	ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 mtu 4000 up
+# The host's side of a tap, once it is there, and its servers.
+serve_tap() {
+	ip addr add 10.9.0.1/24 dev "$tap" && ip link set "$tap" mtu 4000 up
 	serve
 	iperf3 -s >/dev/null &
 	servers="$servers $!"
-	vmm_run -k Image -i initrd -m 256 -c "$3" -p "console=ttyAMA0 quiet root=/dev/vda ro t2=tap" \
-		-d /dev/vdb,ro -n "mode=tap,tapif=tap0,mtu=4000,queues=$queues${4-}"
+}
+
+# tap_case NAME TAP QUEUES WORDS: a guest on a tap that is there (tap0), or that vmm makes (vmtap0).
+tap_case() {
+	name=$1 tap=$2 queues=$3
+	[ "$tap" = vmtap0 ] || tunctl -t "$tap" >/dev/null
+	vmm_drive '*wants a network*' 'run serve_tap' -- \
+		-k Image -i initrd -m 256 -c "$queues" -p "console=ttyAMA0 quiet root=/dev/vda ro t2=tap" \
+		-d /dev/vdb,ro -n "mode=tap,mtu=4000,queues=$queues$4"
 	stop_serving
 	kill $(pidof iperf3)
 	expect "$name: ping" 0 'ping: 5 packets transmitted, 5 packets received, 0% packet loss' \
@@ -130,17 +131,19 @@ tap_case() {
 	check "$name: tcp to the host" 'what came back differs' cmp sent returned
 	expect "$name: iperf3" 0 'iperf: .*bits/sec' 'iperf-R: .*bits/sec' 'errors: 0'
 	grep -a '^iperf' out | tr -d '\r' | sed "s/^/   $name /"
-	ip link del tap0
+	[ "$tap" = vmtap0 ] || tunctl -d "$tap" >/dev/null
+	check "$name: no tap is left" "$(ls /sys/class/net)" test ! -e "/sys/class/net/$tap"
 }
 
 tap() {
-	tap_case tap 1 1
+	tap_case tap tap0 1 ,tapif=tap0
 }
 
 mq() {
-	tap_case mq 2 2
+	tap_case mq vmtap0 2 ''
 }
 
+modprobe tun
 mount_root
 for group; do
 	$group
