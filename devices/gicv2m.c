@@ -39,14 +39,33 @@ static uint64_t gicv2m_read(struct device *dev, uint64_t off, unsigned int size)
 	return 0;
 }
 
-static void gicv2m_write(struct device *dev, uint64_t off, unsigned int size, uint64_t val)
+/* Bits 9:0 of what is written are the number. */
+static int set_spi(struct gicv2m *d, uint64_t val)
 {
-	struct gicv2m *d = container_of(dev, struct gicv2m, dev);
-	/* Bits 9:0 are the number; the bus has cut `val` to its width. */
 	uint64_t i = (val & 0x3ff) - FIRST_SPI - d->dev.env.irq.spi;
 
-	if (off == MSI_SETSPI_NS && size >= 2 && i < d->n)
-		irq_pulse(&d->lines[i]);
+	if (i >= d->n)
+		return -ENXIO;
+	irq_pulse(&d->lines[i]);
+	return 0;
+}
+
+static void gicv2m_write(struct device *dev, uint64_t off, unsigned int size, uint64_t val)
+{
+	if (off == MSI_SETSPI_NS && size >= 2)
+		set_spi(container_of(dev, struct gicv2m, dev), val);
+}
+
+int gicv2m_message(struct device *dev, const struct msi *msi)
+{
+	int err;
+
+	if (msi->addr != dev->env.base + MSI_SETSPI_NS)
+		return -ENXIO;
+	pthread_mutex_lock(&dev->lock);
+	err = set_spi(container_of(dev, struct gicv2m, dev), msi->data);
+	pthread_mutex_unlock(&dev->lock);
+	return err;
 }
 
 static void gicv2m_reset(struct device *dev)

@@ -20,9 +20,12 @@ enum { GICV2M_SIZE = 0x1000, GICV2M_SPIS_MAX = 128, GICV2M_SETSPI = 0x40 };
 int gicv2m_create(const struct device_env *env, unsigned int n, struct device **out,
 		  struct fail *fail);
 
-/* The edge-triggered line of the i-th SPI, which the machine connects; NULL behind the last. An
- * MSI whose sender knows the number takes the short way: irq_eventfd() or irq_pulse() of it. */
+/* The edge-triggered line of the i-th SPI, which the machine connects; NULL behind the last. */
 struct irq *gicv2m_irq(struct device *dev, unsigned int i);
+
+/* A message by another device: 0, or -ENXIO if it is not to MSI_SETSPI_NS or not of these SPIs.
+ * Takes the frame's lock. */
+int gicv2m_message(struct device *dev, const struct msi *msi);
 
 /* Its node, a child of the interrupt controller's (arm,gic.yaml), with phandle FDT_PHANDLE_MSI. */
 void gicv2m_describe(const struct device *dev, struct fdt *fdt);

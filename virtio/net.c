@@ -55,9 +55,14 @@ static void backend_event(struct loop_fd *src, uint32_t events)
 
 static void net_notify(struct virtio_dev *vdev, unsigned int q)
 {
-	struct net_pair *pair = &to_net(vdev)->pairs[q / 2];
+	struct net *net = to_net(vdev);
+	struct net_pair *pair = &net->pairs[q / 2];
 
-	if (q == rx_queue(pair))
+	if (q == ctrl_queue(net) && virtio_has(vdev, VIRTIO_NET_F_CTRL_VQ))
+		virtio_serve(vdev, q, net_ctrl_serve);
+	else if (q >= ctrl_queue(net))
+		return;
+	else if (q == rx_queue(pair))
 		net_receive(pair);
 	else if (!pair->tx_blocked)
 		send_all(pair);
@@ -83,34 +88,34 @@ static bool net_accepts(struct virtio_dev *vdev, uint64_t features)
 
 static void net_start(struct virtio_dev *vdev)
 {
-	struct net_backend *be = to_net(vdev)->be;
-	int err = be->ops->offload(be, net_offloads(vdev->features));
+	struct net *net = to_net(vdev);
 
-	/* It took all of them when the device was made. */
-	if (err)
-		log_line(vdev->dev.env.log, LOG_WARNING, "%s: the tap refuses offloads: %s",
-			 vdev->dev.name, strerror(-err));
+	net_ctrl_apply(net);
+	if (net->announce)
+		virtio_config_changed(vdev);
+	net->announce = false;
 }
 
 static void net_stop(struct virtio_dev *vdev, unsigned int q)
 {
-	struct net_pair *pair = &to_net(vdev)->pairs[q / 2];
+	struct net *net = to_net(vdev);
 
-	if (q == rx_queue(pair))
-		net_rx_stop(&pair->rx);
+	if (q % 2 == 0 && q / 2 < net->npairs)
+		net_rx_stop(&net->pairs[q / 2].rx);
 }
 
 static void net_reset(struct virtio_dev *vdev)
 {
-	struct net_backend *be = to_net(vdev)->be;
+	struct net *net = to_net(vdev);
 
-	be->ops->offload(be, 0);
+	net_ctrl_reset(net);
+	net_ctrl_apply(net);
 }
 
 /* A packet held for want of buffers is not saved: networks lose packets. */
 static void net_state(struct virtio_dev *vdev, struct state *s)
 {
-	state_bytes(s, "mac", to_net(vdev)->config.mac, sizeof(to_net(vdev)->config.mac));
+	net_ctrl_state(to_net(vdev), s);
 }
 
 static void net_destroy(struct virtio_dev *vdev)
@@ -129,7 +134,7 @@ static void net_destroy(struct virtio_dev *vdev)
 static const struct virtio_ops net_ops = {
 	.type = "virtio-net",
 	.id = VIRTIO_ID_NET,
-	.nqueues = 2,
+	.nqueues = 3,
 	.queue_max = NET_QUEUE,
 	.in_order = true,
 	.accepts = net_accepts,
@@ -143,9 +148,10 @@ static const struct virtio_ops net_ops = {
 
 static void fill_config(struct net *net, const struct net_config *cfg)
 {
-	uint8_t *mac = net->config.mac;
+	uint8_t *mac = net->mac;
 
 	net->config.status = VIRTIO_NET_S_LINK_UP;
+	net->config.max_virtqueue_pairs = cfg->queues;
 	net->config.mtu = cfg->mtu;
 	if (cfg->has_mac) {
 		memcpy(mac, cfg->mac, ETH_ALEN);
@@ -160,13 +166,15 @@ static void fill_config(struct net *net, const struct net_config *cfg)
 static int open_backend(struct net *net, const struct net_config *cfg, struct fail *fail)
 {
 	struct device *dev = &net->vdev.dev;
-	int err = cfg->mode == NET_USER ? passt_open(cfg, net->config.mac, dev, &net->be, fail)
+	int err = cfg->mode == NET_USER ? passt_open(cfg, net->mac, dev, &net->be, fail)
 					: tap_open(cfg, dev, &net->be, fail);
 
 	if (err)
 		return err;
 	net->be->lost = backend_lost;
 	net->vdev.offered |= net_offload_features(net_probe_offloads(net->be));
+	if (net->vdev.offered & net_guest_features())
+		net->vdev.offered |= VIRTIO_BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
 	return 0;
 }
 
@@ -197,21 +205,39 @@ static int watch_backend(struct net *net, struct fail *fail)
 		   : 0;
 }
 
+/* What every card offers, whatever it stands on. */
+static uint64_t own_features(const struct net_config *cfg)
+{
+	static const unsigned int always[] = {
+		VIRTIO_NET_F_MAC,	VIRTIO_NET_F_STATUS,	    VIRTIO_NET_F_MRG_RXBUF,
+		VIRTIO_NET_F_CTRL_VQ,	VIRTIO_NET_F_CTRL_RX,	    VIRTIO_NET_F_CTRL_RX_EXTRA,
+		VIRTIO_NET_F_CTRL_VLAN, VIRTIO_NET_F_CTRL_MAC_ADDR, VIRTIO_NET_F_GUEST_ANNOUNCE,
+	};
+	uint64_t features = 0;
+
+	for (unsigned int i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		features |= VIRTIO_BIT(always[i]);
+	if (cfg->mtu)
+		features |= VIRTIO_BIT(VIRTIO_NET_F_MTU);
+	if (cfg->queues > 1)
+		features |= VIRTIO_BIT(VIRTIO_NET_F_MQ);
+	return features;
+}
+
 int net_create(const struct device_env *env, const struct net_config *cfg, struct device **out,
 	       struct fail *fail)
 {
 	struct net *net = calloc(1, sizeof(*net));
-	uint64_t features = VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |
-			    VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
 	int err;
 
 	if (!net)
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "virtio-net: out of memory");
+	net->ops = net_ops;
+	net->ops.nqueues = 2 * cfg->queues + 1;
 	fill_config(net, cfg);
-	if (cfg->mtu)
-		features |= VIRTIO_BIT(VIRTIO_NET_F_MTU);
-	err = virtio_init(&net->vdev, &net_ops, cfg->transport, env, features, &net->config,
-			  sizeof(net->config), fail);
+	net_ctrl_reset(net);
+	err = virtio_init(&net->vdev, &net->ops, cfg->transport, env, own_features(cfg),
+			  &net->config, sizeof(net->config), fail);
 	if (!err)
 		err = open_backend(net, cfg, fail);
 	if (!err)

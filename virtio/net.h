@@ -23,6 +23,7 @@ struct net_config {
 	int fd; /* an open tap or packet socket, borrowed, instead; or -1 */
 	bool has_mac; /* otherwise a random, locally administered one */
 	uint8_t mac[6];
+	unsigned int queues; /* pairs of them */
 	unsigned int mtu; /* what the guest is told, 68 to 65535; 0: nothing */
 	struct net_forward fwd[NET_FORWARDS_MAX];
 	unsigned int nfwd;

@@ -28,6 +28,14 @@ static const struct {
 	  VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) },
 	{ VIRTIO_NET_F_HOST_UFO, TUN_F_UFO, VIRTIO_BIT(VIRTIO_NET_F_CSUM) },
 	{ F_HOST_USO, F_USO4 | F_USO6, VIRTIO_BIT(VIRTIO_NET_F_CSUM) },
+	/* Not the tap's, so never by net_offload_features(). */
+	{ VIRTIO_NET_F_CTRL_RX, ~0u, VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) },
+	{ VIRTIO_NET_F_CTRL_VLAN, ~0u, VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) },
+	{ VIRTIO_NET_F_CTRL_RX_EXTRA, ~0u, VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX) },
+	{ VIRTIO_NET_F_GUEST_ANNOUNCE, ~0u, VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) },
+	{ VIRTIO_NET_F_MQ, ~0u, VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) },
+	{ VIRTIO_NET_F_CTRL_MAC_ADDR, ~0u, VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) },
+	{ VIRTIO_NET_F_CTRL_GUEST_OFFLOADS, ~0u, VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) },
 };
 
 enum { NFEATURES = sizeof(table) / sizeof(table[0]), FIRST_HOST = 7 };
@@ -52,6 +60,15 @@ unsigned int net_offloads(uint64_t features)
 	if ((tun_f & (F_USO4 | F_USO6)) != (F_USO4 | F_USO6))
 		tun_f &= ~(F_USO4 | F_USO6);
 	return tun_f;
+}
+
+uint64_t net_guest_features(void)
+{
+	uint64_t features = 0;
+
+	for (unsigned int i = 0; i < FIRST_HOST; i++)
+		features |= VIRTIO_BIT(table[i].feature);
+	return features;
 }
 
 unsigned int net_probe_offloads(struct net_backend *be)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "virtio/net_backend.h"
 #include "vmm/core/opts.h"
 
 static int hex_digit(char c)
@@ -109,6 +110,15 @@ static int parse_mtu(struct net_config *cfg, char *value, struct fail *fail)
 	return 0;
 }
 
+static int parse_queues(struct net_config *cfg, char *value, struct fail *fail)
+{
+	if (!read_number(value, 1, NET_PAIRS_MAX, &cfg->queues))
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"--network: queues=%s is not a number from 1 to %d", value,
+				NET_PAIRS_MAX);
+	return 0;
+}
+
 /* [ADDR:]HOST:GUEST[/tcp|/udp], the address perhaps in brackets: cut up in place. */
 static bool read_forward(struct net_forward *fwd, char *text)
 {
@@ -169,9 +179,13 @@ static const struct {
 	int (*parse)(struct net_config *cfg, char *value, struct fail *fail);
 	unsigned int modes; /* mask of those that know it */
 } parts[] = {
-	{ "mode", parse_mode, ~0u },	     { "tapif", parse_tapif, 1 << NET_TAP },
-	{ "fd", parse_fd, 1 << NET_TAP },    { "mac", parse_mac, ~0u },
-	{ "guest_mac", parse_mac, ~0u },     { "mtu", parse_mtu, ~0u },
+	{ "mode", parse_mode, ~0u },
+	{ "tapif", parse_tapif, 1 << NET_TAP },
+	{ "queues", parse_queues, 1 << NET_TAP },
+	{ "fd", parse_fd, 1 << NET_TAP },
+	{ "mac", parse_mac, ~0u },
+	{ "guest_mac", parse_mac, ~0u },
+	{ "mtu", parse_mtu, ~0u },
 	{ "fwd", parse_fwd, 1 << NET_USER },
 };
 
@@ -187,10 +201,11 @@ static int parse_part(struct net_config *cfg, const char *key, char *value, unsi
 		*seen |= 1u << i;
 		return parts[i].parse(cfg, value, fail);
 	}
-	return fail_set(fail, EXIT_CONFIG, -EINVAL,
-			"--network: unknown part '%s'; known are mode=, tapif=NAME, fd=N, "
-			"fwd=HOST:GUEST, mac=MAC and mtu=N",
-			key);
+	return fail_set(
+		fail, EXIT_CONFIG, -EINVAL,
+		"--network: unknown part '%s'; known are mode=, tapif=NAME, fd=N, queues=N, "
+		"fwd=HOST:GUEST, mac=MAC and mtu=N",
+		key);
 }
 
 /* What does not go together. */
@@ -204,6 +219,9 @@ static int check(const struct net_config *cfg, unsigned int seen, struct fail *f
 	if (cfg->fd >= 0 && cfg->tapif)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"--network: tapif= and fd= exclude each other");
+	if (cfg->fd >= 0 && cfg->queues > 1)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"--network: a descriptor has one queue; use tapif= with queues=");
 	return 0;
 }
 
@@ -213,7 +231,12 @@ int net_parse(struct net_config *cfg, char *arg, struct fail *fail)
 	char *key, *value;
 	int err = 0;
 
-	*cfg = (struct net_config){ .transport = cfg->transport, .mode = NET_TAP, .fd = -1 };
+	*cfg = (struct net_config){
+		.transport = cfg->transport,
+		.mode = NET_TAP,
+		.fd = -1,
+		.queues = 1,
+	};
 	while (!err && opts_part(&arg, &key, &value))
 		err = parse_part(cfg, key, value ? value : key + strlen(key), &seen, fail);
 	return err ? err : check(cfg, seen, fail);

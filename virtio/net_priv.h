@@ -14,6 +14,8 @@ enum {
 	NET_PACKET_MAX = NET_HDR + NET_FRAME_MAX,
 	/* Chains that one packet may fill; 1500-byte buffers need 44. */
 	RX_CHAINS = 64,
+	NET_MACS_MAX = 64, /* addresses of each kind that a driver may list */
+	NET_VLANS = 4096,
 	RX_VECS = 256,
 };
 
@@ -41,9 +43,25 @@ struct net_pair {
 	struct net_rx rx;
 };
 
+/* What the driver asked for on the control queue; saved. */
+struct net_ctrl {
+	uint8_t rx_mode; /* mask of 1 << VIRTIO_NET_CTRL_RX_* */
+	uint32_t nuni, nmulti;
+	uint8_t uni[NET_MACS_MAX][6], multi[NET_MACS_MAX][6];
+	uint8_t vlans[NET_VLANS / 8]; /* a bit for each wanted */
+	uint16_t pairs; /* in use */
+	bool offloads_set; /* otherwise all that were negotiated */
+	uint64_t offloads; /* features */
+};
+
 struct net {
 	struct virtio_dev vdev;
+	struct virtio_ops ops; /* the class's, with the number of queues of this card */
 	struct virtio_net_config config;
+	uint8_t mac[6]; /* before the driver changes it */
+	struct net_ctrl ctrl;
+	bool vlan_filter; /* tagged packets of other VLANs are dropped */
+	bool announce; /* the driver is to be told when it runs */
 	struct net_backend *be;
 	struct net_pair *pairs;
 	unsigned int npairs;
@@ -72,11 +90,25 @@ void net_rx_fini(struct net_rx *rx);
 void net_receive(struct net_pair *pair);
 void net_rx_stop(struct net_rx *rx); /* the queue is about to be closed */
 
+/* The control queue's: behind the pairs, of which there is one without MQ. */
+static inline unsigned int ctrl_queue(const struct net *net)
+{
+	return virtio_has(&net->vdev, VIRTIO_NET_F_MQ) ? 2 * net->npairs : 2;
+}
+
+/* net_ctrl.c: one command, as virtio_serve() wants it; tells the backend all that was asked for;
+ * forgets it; saves or loads it. */
+int64_t net_ctrl_serve(struct virtio_dev *vdev, struct virtq_chain *chain);
+void net_ctrl_apply(struct net *net);
+void net_ctrl_reset(struct net *net);
+void net_ctrl_state(struct net *net, struct state *s);
+
 /* net_features.c: the TUN_F_* that a backend can do, of those that make sense together; the
  * features they allow; what a driver's features mean to the backend; whether these fit together. */
 unsigned int net_probe_offloads(struct net_backend *be);
 uint64_t net_offload_features(unsigned int tun_f);
 unsigned int net_offloads(uint64_t features);
 bool net_features_fit(uint64_t features);
+uint64_t net_guest_features(void); /* those that CTRL_GUEST_OFFLOADS may switch */
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -101,6 +102,31 @@ static ssize_t read_packet(struct net_pair *pair, size_t *direct)
 	return be->ops->recv(be, pair->index, rx->vecs, n);
 }
 
+/* Bytes [at, at + len) of the packet that was just read. */
+static void peek(const struct net_rx *rx, size_t at, uint8_t *buf, size_t len)
+{
+	for (const struct iovec *iov = rx->vecs; len; iov++) {
+		for (; at < iov->iov_len && len; at++, len--)
+			*buf++ = ((const uint8_t *)iov->iov_base)[at];
+		at -= at < iov->iov_len ? at : iov->iov_len;
+	}
+}
+
+/* Whether the packet that was just read is of a VLAN that the driver did not ask for (5.1.6.5.3);
+ * VLAN 0 is a priority alone. The guest may change what it sees, to its own harm. */
+static bool of_other_vlan(const struct net_pair *pair, size_t len)
+{
+	uint8_t tag[4]; /* type, priority and number (IEEE 802.1Q) */
+	unsigned int id;
+
+	if (len < NET_HDR + 2 * ETH_ALEN + sizeof(tag))
+		return false;
+	peek(&pair->rx, NET_HDR + 2 * ETH_ALEN, tag, sizeof(tag));
+	id = (tag[2] & 0xf) << 8 | tag[3];
+	return tag[0] == ETH_P_8021Q >> 8 && tag[1] == (ETH_P_8021Q & 0xff) && id &&
+	       !(pair->net->ctrl.vlans[id / 8] >> id % 8 & 1);
+}
+
 /* Brings a packet whose first `direct` bytes lie in the chains together in `spill`. */
 static void hold(struct net_rx *rx, size_t len, size_t direct)
 {
@@ -192,6 +218,8 @@ static int receive_one(struct net_pair *pair)
 		len = read_packet(pair, &direct);
 	if (len <= 0)
 		return 0;
+	if (!rx->held && pair->net->vlan_filter && of_other_vlan(pair, len))
+		return 1;
 	if (direct > (size_t)len)
 		direct = len;
 	if (len < NET_HDR || len > NET_PACKET_MAX)
@@ -212,7 +240,7 @@ void net_receive(struct net_pair *pair)
 	unsigned int q = rx_queue(pair), budget = RX_BATCH;
 	int ret = 1;
 
-	if (!virtio_running(vdev, q))
+	if (pair->index >= pair->net->ctrl.pairs || !virtio_running(vdev, q))
 		return;
 	virtq_mute(virtio_vq(vdev, q));
 	while (budget && (ret = receive_one(pair)) > 0) {

@@ -21,6 +21,7 @@
 struct tap {
 	struct net_backend be;
 	bool owned; /* closed with it; otherwise lent */
+	unsigned int attached; /* pairs */
 };
 
 enum { TAP_FLAGS = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
@@ -54,6 +55,13 @@ static int tap_send(struct net_backend *be, unsigned int pair, const struct iove
 	return ret < 0 && errno == EAGAIN ? -EAGAIN : 0;
 }
 
+static int set_queue(int fd, short flag)
+{
+	const struct ifreq req = { .ifr_flags = flag };
+
+	return ioctl(fd, TUNSETQUEUE, &req) ? -errno : 0;
+}
+
 static int tap_offload(struct net_backend *be, unsigned int tun_f)
 {
 	if (!be->headers)
@@ -61,9 +69,23 @@ static int tap_offload(struct net_backend *be, unsigned int tun_f)
 	return ioctl(be->fd[0], TUNSETOFFLOAD, (unsigned long)tun_f) ? -errno : 0;
 }
 
+/* Queues that are not in use are detached, or the kernel would send packets their way. */
 static int tap_enable(struct net_backend *be, unsigned int pairs)
 {
-	return pairs == be->pairs ? 0 : -EINVAL;
+	struct tap *tap = to_tap(be);
+	int ret = 0;
+
+	for (; !ret && tap->attached < pairs; tap->attached += !ret)
+		ret = set_queue(be->fd[tap->attached], IFF_ATTACH_QUEUE);
+	for (; !ret && tap->attached > pairs; tap->attached -= !ret)
+		ret = set_queue(be->fd[tap->attached - 1], IFF_DETACH_QUEUE);
+	return ret;
+}
+
+static int tap_filter(struct net_backend *be, const struct tun_filter *filter)
+{
+	/* Returns how many addresses it took. */
+	return be->headers && ioctl(be->fd[0], TUNSETTXFILTER, filter) < 0 ? -errno : 0;
 }
 
 static void tap_destroy(struct net_backend *be)
@@ -80,6 +102,7 @@ static const struct net_backend_ops tap_ops = {
 	.send = tap_send,
 	.offload = tap_offload,
 	.enable = tap_enable,
+	.filter = tap_filter,
 	.destroy = tap_destroy,
 };
 
@@ -98,12 +121,16 @@ static int configure(int fd, const char *name, struct fail *fail)
 }
 
 /* A tap that we made ourselves starts up; addresses and bridges are the host's business. */
-static void bring_up(struct ifreq *req)
+static void bring_up(struct ifreq *req, unsigned int mtu)
 {
+	struct ifreq size = { .ifr_mtu = (int)mtu };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return;
+	memcpy(size.ifr_name, req->ifr_name, IFNAMSIZ);
+	if (mtu)
+		ioctl(fd, SIOCSIFMTU, &size);
 	if (!ioctl(fd, SIOCGIFFLAGS, req)) {
 		req->ifr_flags |= IFF_UP;
 		ioctl(fd, SIOCSIFFLAGS, req);
@@ -124,7 +151,10 @@ static int cannot_attach(const char *name, int err, struct fail *fail)
 				name, name);
 	case -EINVAL:
 		return fail_set(fail, EXIT_CONFIG, err,
-				"network interface %s is not a tap with one queue", name);
+				"network interface %s is not a tap, or does not have several "
+				"queues as queues= wants; make it with: ip tuntap add %s mode tap "
+				"multi_queue",
+				name, name);
 	default:
 		return fail_set(fail, EXIT_HOST, err, "tap %s cannot be used: %s", name,
 				strerror(-err));
@@ -145,37 +175,64 @@ static int check_name(const char *name, struct fail *fail)
 	return 0;
 }
 
-/* Attaches to the tap `name`, which must exist; NULL makes one, "vmtap0" or the next free number,
- * that is up and goes away with the descriptor. */
-static int open_named(struct tap *tap, const char *name, struct fail *fail)
+/* One queue of the tap in `req`; a free name there is filled in. */
+static int open_queue(struct tap *tap, struct ifreq *req)
 {
-	struct ifreq req = { .ifr_flags = TAP_FLAGS };
-	int err = name ? check_name(name, fail) : 0, fd;
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK), err;
+
+	if (fd < 0)
+		return -errno;
+	tap->be.fd[tap->be.pairs++] = fd;
+	if (!ioctl(fd, TUNSETIFF, req))
+		return 0;
+	err = -errno;
+	/* A tap that was made for several queues takes one only in this way. */
+	if (err == -EINVAL && !(req->ifr_flags & IFF_MULTI_QUEUE)) {
+		req->ifr_flags |= IFF_MULTI_QUEUE;
+		err = ioctl(fd, TUNSETIFF, req) ? -errno : 0;
+	}
+	return err;
+}
+
+static int cannot_open(const char *name, int err, struct fail *fail)
+{
+	if (access("/dev/net/tun", R_OK | W_OK))
+		return fail_set(fail, EXIT_HOST, err,
+				"/dev/net/tun cannot be opened (%s); a tap needs the tun module "
+				"and permission",
+				strerror(-err));
+	if (err == -EPERM && !name)
+		return fail_set(fail, EXIT_CONFIG, err,
+				"only root can make a tap; have one made and name it with tapif=, "
+				"or use mode=user");
+	return cannot_attach(name ? name : "vmtap", err, fail);
+}
+
+/* Attaches to the tap `cfg->tapif`, which must exist; NULL makes one, "vmtap0" or the next free
+ * number, that is up and goes away with its descriptors. */
+static int open_named(struct tap *tap, const struct net_config *cfg, struct fail *fail)
+{
+	const char *name = cfg->tapif;
+	struct ifreq req = { .ifr_flags = TAP_FLAGS | (cfg->queues > 1 ? IFF_MULTI_QUEUE : 0) };
+	int err = name ? check_name(name, fail) : 0;
 
 	if (err)
 		return err;
 	/* Both fit: "%d" asks the kernel for a free number. */
 	strncpy(req.ifr_name, name ? name : "vmtap%d", IFNAMSIZ - 1);
-	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0) {
-		err = -errno;
-		return fail_set(fail, EXIT_HOST, err,
-				"/dev/net/tun cannot be opened (%s); a tap needs the tun module "
-				"and permission",
-				strerror(-err));
-	}
-	tap->be.fd[tap->be.pairs++] = fd;
 	tap->owned = true;
-	err = ioctl(fd, TUNSETIFF, &req) ? -errno : 0;
-	if (err == -EPERM && !name)
-		return fail_set(fail, EXIT_CONFIG, err,
-				"only root can make a tap; have one made and name it with tapif=, "
-				"or use mode=user");
-	if (err)
-		return cannot_attach(name ? name : "vmtap", err, fail);
-	err = configure(fd, req.ifr_name, fail);
+	while (!err && tap->be.pairs < cfg->queues) {
+		err = open_queue(tap, &req);
+		if (err)
+			return cannot_open(name, err, fail);
+		err = configure(tap->be.fd[tap->be.pairs - 1], req.ifr_name, fail);
+	}
+	tap->attached = tap->be.pairs;
+	if (!err && tap_enable(&tap->be, 1))
+		err = fail_set(fail, EXIT_HOST, -EIO, "tap %s does not detach its queues",
+			       req.ifr_name);
 	if (!err && !name)
-		bring_up(&req);
+		bring_up(&req, cfg->mtu);
 	return err;
 }
 
@@ -201,6 +258,7 @@ static int open_fd(struct tap *tap, int fd, struct fail *fail)
 	char name[16];
 
 	tap->be.fd[tap->be.pairs++] = fd;
+	tap->attached = 1;
 	if (flags < 0 || check_fd(&tap->be))
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"descriptor %d is neither a tap (IFF_TAP, IFF_NO_PI, IFF_VNET_HDR) "
@@ -220,7 +278,7 @@ int tap_open(const struct net_config *cfg, struct device *dev, struct net_backen
 	if (!tap)
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "%s: out of memory", dev->name);
 	tap->be = (struct net_backend){ .ops = &tap_ops, .headers = true, .dev = dev };
-	err = cfg->fd >= 0 ? open_fd(tap, cfg->fd, fail) : open_named(tap, cfg->tapif, fail);
+	err = cfg->fd >= 0 ? open_fd(tap, cfg->fd, fail) : open_named(tap, cfg, fail);
 	if (err)
 		tap_destroy(&tap->be);
 	else

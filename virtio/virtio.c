@@ -179,10 +179,15 @@ void virtio_broken(struct virtio_dev *vdev, const char *why)
 		raise_config_interrupt(vdev);
 }
 
-void virtio_config_changed(struct virtio_dev *vdev)
+void virtio_config_updated(struct virtio_dev *vdev)
 {
 	vdev->generation++;
 	changed(vdev);
+}
+
+void virtio_config_changed(struct virtio_dev *vdev)
+{
+	virtio_config_updated(vdev);
 	if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		raise_config_interrupt(vdev);
 }

@@ -107,7 +107,7 @@ struct virtio_dev {
 
 	uint64_t offered; /* features; constant once the machine runs */
 	/* Config space as the driver reads it, little-endian; the class's. Changes in reset and
-	 * config_write, or before virtio_config_changed(). */
+	 * config_write, or before virtio_config_changed() and virtio_config_updated(). */
 	void *config;
 	uint32_t config_size;
 
@@ -167,6 +167,8 @@ void virtio_broken(struct virtio_dev *vdev, const char *why);
 
 /* Config space was changed, in one piece under the lock. */
 void virtio_config_changed(struct virtio_dev *vdev);
+/* The same at the driver's own request: it need not be told. */
+void virtio_config_updated(struct virtio_dev *vdev);
 
 /* --- for transports ---------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 
 #include "vmm/commands.h"
 #include "vmm/control.h"
+#include "vmm/control_attach.h"
 #include "vmm/control_client.h"
 #include "vmm/control_dir.h"
 #include "vmm/control_print.h"
@@ -19,7 +20,7 @@ enum { ANSWER_MS = 30000, LIST_MS = 2000 };
 struct control_args {
 	const char *name;
 	const char *line; /* the word behind the name, or NULL */
-	bool force, json, watch;
+	bool force, json, watch, readonly;
 };
 
 #define AT(field) .offset = offsetof(struct control_args, field)
@@ -33,6 +34,11 @@ static const struct opt stat_options[] = {
 	{ "json", 0, OPT_FLAG, NULL, NULL, "as the machine answers", AT(json) },
 	{ "watch", 'w', OPT_FLAG, NULL, NULL,
 	  "say it again each SECONDS (1), until the machine ends", AT(watch) },
+	{ 0 },
+};
+static const struct opt console_options[] = {
+	{ "readonly", 'r', OPT_FLAG, NULL, NULL, "only look: whoever types goes on typing",
+	  AT(readonly) },
 	{ 0 },
 };
 
@@ -244,6 +250,28 @@ static int do_stat(const struct control_args *args, struct fail *fail)
 	return err;
 }
 
+/* Returns when the user detaches, or the machine ends. */
+static int do_console(const struct control_args *args, struct fail *fail)
+{
+	const char *line = args->readonly ? "{\"command\":\"console\",\"readonly\":true}"
+					  : "{\"command\":\"console\"}";
+	const struct json_field *missed;
+	struct control_conn *conn = NULL;
+	struct json_object obj;
+	int err = control_open(args->name, ANSWER_MS, &conn, fail);
+
+	if (!err)
+		err = ask(conn, line, &obj, fail);
+	missed = err ? NULL : json_get(&obj, "missed");
+	if (missed && missed->num)
+		fprintf(stderr, "vmm: the first %s bytes of output are no longer kept\n",
+			missed->text);
+	if (!err)
+		err = attach_console(conn, args->name, fail);
+	control_close(conn);
+	return err;
+}
+
 /* Prints the answer as it is; what the machine refuses makes the command fail. */
 static int ctl_line(struct control_conn *conn, const char *line, struct fail *fail)
 {
@@ -305,6 +333,8 @@ static const struct control_command commands[] = {
 	{ "stat", "NAME [SECONDS]",
 	  "say what a machine does: state, memory, exits, interrupts, requests", 1, 2, stat_options,
 	  do_stat },
+	{ "console", "NAME", "attach to a machine's console; Ctrl-A d detaches", 1, 1,
+	  console_options, do_console },
 	{ "ctl", "NAME [REQUEST]", "send a JSON request, or those of stdin, and print the answer",
 	  1, 2, no_options, do_ctl },
 };

@@ -114,7 +114,7 @@ const struct opt config_options[] = {
 	{ "disk", 'd', OPT_PARSE, NULL, "FILE[,ro][,serial=ID]",
 	  "raw disk image or block device; repeatable", .parse = parse_disk },
 	{ "network", 'n', OPT_PARSE, NULL,
-	  "mode=tap[,tapif=NAME|,fd=N]|user[,fwd=[ADDR:]HOST:GUEST[/"
+	  "mode=tap[,tapif=NAME|,fd=N][,queues=N]|user[,fwd=[ADDR:]HOST:GUEST[/"
 	  "udp]]...|none[,mac=MAC][,mtu=N]",
 	  "network over a tap, or without privileges over passt; repeatable (none)",
 	  .parse = parse_net },

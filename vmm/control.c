@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vmm/control.h"
+#include "vmm/control_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,28 +9,6 @@
 #include <unistd.h>
 
 static const uint64_t ACCEPT_RETRY_NS = 1000000000;
-
-struct client {
-	struct control *control;
-	struct loop_fd src;
-	uint64_t used; /* when it last sent something, counted in such events */
-	bool last; /* to be closed when `out` is sent */
-	bool kept; /* never has to make room */
-	struct control_files files;
-	size_t in_len, out_at, out_len;
-	char in[CONTROL_LINE_MAX + 1];
-	char out[CONTROL_REPLY_MAX]; /* one answer: the next request waits until it is sent */
-};
-
-struct control {
-	struct loop *loop;
-	struct control_target target;
-	struct loop_fd listener;
-	struct loop_timer retry;
-	uint64_t uses;
-	struct client *clients[CONTROL_CLIENTS_MAX];
-	unsigned int nclients;
-};
 
 static void files_drop(struct control_files *files)
 {
@@ -46,6 +24,7 @@ static void client_close(struct client *c)
 
 	while (control->clients[i] != c)
 		i++;
+	console_end(c);
 	control->clients[i] = control->clients[--control->nclients];
 	loop_fd_del(control->loop, &c->src);
 	files_drop(&c->files);
@@ -61,13 +40,7 @@ static void client_ready(struct client *c)
 	c->out[c->out_len++] = '\n';
 }
 
-static bool client_pending(const struct client *c)
-{
-	return c->out_at < c->out_len;
-}
-
-/* Sends what the client takes: false when it is to be closed. */
-static bool client_flush(struct client *c)
+bool client_flush(struct client *c)
 {
 	while (client_pending(c)) {
 		ssize_t n = send(c->src.fd, c->out + c->out_at, c->out_len - c->out_at,
@@ -99,6 +72,7 @@ static void client_refuse_line(struct client *c)
 static bool client_serve_one(struct client *c)
 {
 	char *end = memchr(c->in, '\n', c->in_len);
+	enum control_then then;
 	size_t len = end ? (size_t)(end - c->in) : 0;
 
 	if (!end && c->in_len < CONTROL_LINE_MAX)
@@ -109,11 +83,13 @@ static bool client_serve_one(struct client *c)
 	}
 	*end = 0;
 	c->control->target.files = &c->files;
-	control_answer(&c->control->target, c->in, len, c->out, sizeof(c->out) - 1);
+	then = control_answer(&c->control->target, c->in, len, c->out, sizeof(c->out) - 1);
 	files_drop(&c->files);
 	client_ready(c);
 	c->in_len -= len + 1;
 	memmove(c->in, end + 1, c->in_len);
+	if (then != CONTROL_THEN_GO_ON)
+		console_begin(c, then);
 	return true;
 }
 
@@ -123,7 +99,7 @@ static bool client_serve(struct client *c)
 	do {
 		if (!client_flush(c))
 			return false;
-	} while (!client_pending(c) && client_serve_one(c));
+	} while (!c->mode && !client_pending(c) && client_serve_one(c));
 	return true;
 }
 
@@ -146,8 +122,7 @@ static void take_files(struct client *c, struct msghdr *msg)
 	}
 }
 
-/* False at the end. */
-static bool client_receive(struct client *c)
+bool client_receive(struct client *c)
 {
 	union {
 		char bytes[CMSG_SPACE(CONTROL_FILES_MAX * sizeof(int))];
@@ -170,22 +145,35 @@ static bool client_receive(struct client *c)
 	return n > 0;
 }
 
+void client_update(struct client *c, bool stays)
+{
+	uint32_t events = client_pending(c) ? EPOLLOUT : EPOLLIN;
+
+	if (c->mode)
+		events = console_events(c);
+	if (!stays || (events != c->src.events && loop_fd_mod(c->control->loop, &c->src, events)))
+		client_close(c);
+}
+
+static bool serve_requests(struct client *c)
+{
+	bool stays = client_serve(c);
+
+	/* The end of input comes after all lines before it have been served. */
+	if (stays && !c->mode && !client_pending(c))
+		stays = client_receive(c) && client_serve(c);
+	return stays;
+}
+
 static void on_client(struct loop_fd *src, uint32_t events)
 {
 	struct client *c = container_of(src, struct client, src);
-	bool stays = client_serve(c);
+	bool attached = c->mode;
+	bool stays = attached ? console_serve(c, events) : serve_requests(c);
 
-	(void)events;
-	/* The end of input comes after all lines before it have been served. */
-	if (stays && !client_pending(c))
-		stays = client_receive(c) && client_serve(c);
-	if (!stays) {
-		client_close(c);
-		return;
-	}
-	events = client_pending(c) ? EPOLLOUT : EPOLLIN;
-	if (events != src->events && loop_fd_mod(c->control->loop, src, events))
-		client_close(c);
+	if (stays && c->mode && !attached)
+		stays = console_serve(c, 0);
+	client_update(c, stays);
 }
 
 /* --- listening -------------------------------------------------------------------------------- */
@@ -243,6 +231,7 @@ static int client_add(struct control *control, int fd, bool kept)
 	c->used = ++control->uses;
 	c->last = false;
 	c->kept = kept;
+	c->mode = CONTROL_THEN_GO_ON;
 	c->in_len = 0;
 	c->files.n = 0;
 	err = loop_fd_add(control->loop, &c->src);
@@ -316,8 +305,16 @@ void control_destroy(struct control *control)
 {
 	if (!control)
 		return;
-	while (control->nclients)
-		client_close(control->clients[0]);
+	while (control->nclients) {
+		struct client *c = control->clients[0];
+
+		/* The machine's last words, as far as they go without waiting. */
+		if (c->mode && console_serve(c, 0)) {
+			c->more = true;
+			console_serve(c, 0);
+		}
+		client_close(c);
+	}
 	loop_timer_cancel(control->loop, &control->retry);
 	loop_fd_del(control->loop, &control->listener);
 	free(control);

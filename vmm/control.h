@@ -43,17 +43,30 @@ struct control_ops {
 	void (*stat)(void *arg, struct json_out *out); /* adds members */
 };
 
+struct backlog;
+struct chardev;
+
 struct control_target {
 	const char *name;
 	const struct control_ops *ops;
 	void *arg;
 	struct control_files *files; /* of the request that is being answered */
+	/* Where attached clients type, and what they read; both or neither. */
+	struct chardev *console;
+	struct backlog *backlog;
+};
+
+/* What becomes of a connection behind an answer. */
+enum control_then {
+	CONTROL_THEN_GO_ON,
+	CONTROL_THEN_TYPE, /* it is attached to the console */
+	CONTROL_THEN_WATCH, /* and what it sends is dropped */
 };
 
 /* Answers one request, `line` of `len` bytes and a NUL behind them, which is changed: a NUL-terminated
  * line without newline in reply[0..cap). */
-void control_answer(const struct control_target *target, char *line, size_t len, char *reply,
-		    size_t cap);
+enum control_then control_answer(const struct control_target *target, char *line, size_t len,
+				 char *reply, size_t cap);
 
 struct control;
 

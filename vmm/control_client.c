@@ -203,6 +203,14 @@ int control_idle(struct control_conn *conn, uint64_t deadline_ns)
 	}
 }
 
+int control_raw(struct control_conn *conn, const char **data, size_t *len)
+{
+	*data = conn->buf + conn->taken;
+	*len = conn->len - conn->taken;
+	conn->taken = conn->len;
+	return conn->fd;
+}
+
 void control_wait_end(struct control_conn *conn)
 {
 	int err = 0;

@@ -2,6 +2,7 @@
 #ifndef VMM_CONTROL_CLIENT_H
 #define VMM_CONTROL_CLIENT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmm/core/fail.h"
@@ -25,6 +26,12 @@ int control_ask_files(struct control_conn *conn, const char *line, const int *fd
 /* Waits until `deadline_ns` (CLOCK_MONOTONIC), while no answer is due: 0; -EPIPE when the machine has
  * ended before. */
 int control_idle(struct control_conn *conn, uint64_t deadline_ns);
+
+/*
+ * From now on the connection carries bytes: its descriptor, which stays the connection's, and in
+ * *data and *len what has come of them already.
+ */
+int control_raw(struct control_conn *conn, const char **data, size_t *len);
 
 /* Waits, for as long as it takes, until the machine closes the connection. */
 void control_wait_end(struct control_conn *conn);

@@ -1,112 +1,184 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "vmm/control.h"
+#include "vmm/core/backlog.h"
+
+enum { MEMBERS_MAX = 2 };
+
+/* A member that a request takes beside "command". */
+struct member {
+	const char *name;
+	enum json_type type;
+	bool required;
+};
 
 struct request {
 	const char *name;
-	const char *option; /* the one member it takes, a boolean, or NULL */
-	/* Does it and adds members to the answer. `on` is the option's value. */
-	void (*serve)(const struct control_target *target, bool on, struct json_out *out);
+	/* Does it and adds members to the answer; args[i] is the value of members[i], or NULL. 0, a
+	 * positive enum control_then, or -errno with `fail` saying why the machine refuses. */
+	int (*serve)(const struct control_target *target, const struct json_field *const *args,
+		     struct json_out *out, struct fail *fail);
+	struct member members[MEMBERS_MAX];
 };
 
-static void serve_status(const struct control_target *t, bool on, struct json_out *out)
+/* Whether a member that is true or false is there and true. */
+static bool on(const struct json_field *arg)
 {
-	(void)on;
+	return arg && arg->num;
+}
+
+static int serve_status(const struct control_target *t, const struct json_field *const *args,
+			struct json_out *out, struct fail *fail)
+{
+	(void)args;
+	(void)fail;
 	json_str(out, "name", t->name);
 	json_uint(out, "pid", (uint64_t)getpid());
 	json_str(out, "state", t->ops->paused(t->arg) ? "paused" : "running");
+	return 0;
 }
 
-static void serve_stat(const struct control_target *t, bool on, struct json_out *out)
+static int serve_stat(const struct control_target *t, const struct json_field *const *args,
+		      struct json_out *out, struct fail *fail)
 {
-	serve_status(t, on, out);
+	serve_status(t, args, out, fail);
 	t->ops->stat(t->arg, out);
+	return 0;
 }
 
-static void serve_stop(const struct control_target *t, bool on, struct json_out *out)
+static int serve_stop(const struct control_target *t, const struct json_field *const *args,
+		      struct json_out *out, struct fail *fail)
 {
 	(void)out;
-	t->ops->stop(t->arg, on);
+	(void)fail;
+	t->ops->stop(t->arg, on(args[0]));
+	return 0;
 }
 
-static void serve_pause(const struct control_target *t, bool on, struct json_out *out)
+static int serve_pause(const struct control_target *t, const struct json_field *const *args,
+		       struct json_out *out, struct fail *fail)
 {
-	(void)on;
+	(void)args;
 	(void)out;
+	(void)fail;
 	t->ops->pause(t->arg);
+	return 0;
 }
 
-static void serve_resume(const struct control_target *t, bool on, struct json_out *out)
+static int serve_resume(const struct control_target *t, const struct json_field *const *args,
+			struct json_out *out, struct fail *fail)
 {
-	(void)on;
+	(void)args;
 	(void)out;
+	(void)fail;
 	t->ops->resume(t->arg);
+	return 0;
 }
 
-static void serve_reset(const struct control_target *t, bool on, struct json_out *out)
+static int serve_reset(const struct control_target *t, const struct json_field *const *args,
+		       struct json_out *out, struct fail *fail)
 {
-	(void)on;
+	(void)args;
 	(void)out;
+	(void)fail;
 	t->ops->reset(t->arg);
+	return 0;
 }
 
-static void serve_save(const struct control_target *t, bool on, struct json_out *out)
+static int serve_save(const struct control_target *t, const struct json_field *const *args,
+		      struct json_out *out, struct fail *fail)
 {
 	(void)out;
-	t->ops->save(t->arg, t->files, on);
+	(void)fail;
+	t->ops->save(t->arg, t->files, on(args[0]));
+	return 0;
 }
 
-static void serve_commands(const struct control_target *t, bool on, struct json_out *out);
+static int serve_console(const struct control_target *t, const struct json_field *const *args,
+			 struct json_out *out, struct fail *fail)
+{
+	if (!t->console)
+		return fail_set(fail, EXIT_CONFIG, -ENODEV,
+				"the machine has no console to attach to");
+	json_uint(out, "missed", backlog_missed(t->backlog));
+	return on(args[0]) ? CONTROL_THEN_WATCH : CONTROL_THEN_TYPE;
+}
+
+static int serve_commands(const struct control_target *t, const struct json_field *const *args,
+			  struct json_out *out, struct fail *fail);
 
 static const struct request requests[] = {
-	{ "status", NULL, serve_status },	{ "stat", NULL, serve_stat },
-	{ "stop", "force", serve_stop },	{ "pause", NULL, serve_pause },
-	{ "resume", NULL, serve_resume },	{ "reset", NULL, serve_reset },
-	{ "save", "keep_running", serve_save }, { "commands", NULL, serve_commands },
+	{ "status", serve_status, { { 0 } } },
+	{ "stat", serve_stat, { { 0 } } },
+	{ "stop", serve_stop, { { "force", JSON_BOOL, false } } },
+	{ "pause", serve_pause, { { 0 } } },
+	{ "resume", serve_resume, { { 0 } } },
+	{ "reset", serve_reset, { { 0 } } },
+	{ "save", serve_save, { { "keep_running", JSON_BOOL, false } } },
+	{ "console", serve_console, { { "readonly", JSON_BOOL, false } } },
+	{ "commands", serve_commands, { { 0 } } },
 };
 
 enum { NREQUESTS = sizeof(requests) / sizeof(requests[0]) };
 
-static void serve_commands(const struct control_target *t, bool on, struct json_out *out)
+static int serve_commands(const struct control_target *t, const struct json_field *const *args,
+			  struct json_out *out, struct fail *fail)
 {
 	(void)t;
-	(void)on;
+	(void)args;
+	(void)fail;
 	json_open(out, "commands", '[');
 	for (int i = 0; i < NREQUESTS; i++)
 		json_str(out, NULL, requests[i].name);
 	json_close(out, ']');
+	return 0;
 }
 
-/* The request that the object is, or why it is none: what is misspelt must not be passed over. */
+/* Finds the values of the members that the request takes: NULL, or what is wrong. What is misspelt
+ * must not be passed over. */
+static const char *find_members(const struct json_object *obj, const struct request *request,
+				const struct json_field **args)
+{
+	for (unsigned int i = 0; i < obj->n; i++) {
+		const struct json_field *field = &obj->fields[i];
+		unsigned int m = 0;
+
+		if (!strcmp(field->key, "command"))
+			continue;
+		while (m < MEMBERS_MAX && request->members[m].name &&
+		       strcmp(field->key, request->members[m].name))
+			m++;
+		if (m == MEMBERS_MAX || !request->members[m].name)
+			return "a member that the command does not take";
+		if (field->type != request->members[m].type)
+			return request->members[m].type == JSON_BOOL
+				       ? "a member that is not true or false"
+				       : "a member of another type than it should have";
+		args[m] = field;
+	}
+	for (unsigned int m = 0; m < MEMBERS_MAX; m++)
+		if (request->members[m].required && !args[m])
+			return "a member that the command needs is missing";
+	return NULL;
+}
+
+/* The request that the object is, or why it is none. */
 static const char *understand(const struct json_object *obj, const struct request **request,
-			      bool *on)
+			      const struct json_field **args)
 {
 	const char *name = json_get_str(obj, "command");
-	const struct request *found = NULL;
 
 	if (!name)
 		return "no \"command\"";
 	for (int i = 0; i < NREQUESTS; i++)
 		if (!strcmp(name, requests[i].name))
-			found = &requests[i];
-	if (!found)
+			*request = &requests[i];
+	if (!*request)
 		return "unknown command; {\"command\":\"commands\"} lists them";
-	*on = false;
-	for (unsigned int i = 0; i < obj->n; i++) {
-		const struct json_field *field = &obj->fields[i];
-
-		if (!strcmp(field->key, "command"))
-			continue;
-		if (!found->option || strcmp(field->key, found->option))
-			return "a member that the command does not take";
-		if (field->type != JSON_BOOL)
-			return "a member that is not true or false";
-		*on = field->num;
-	}
-	*request = found;
-	return NULL;
+	return find_members(obj, *request, args);
 }
 
 static void refuse(const char *why, char *reply, size_t cap)
@@ -120,26 +192,32 @@ static void refuse(const char *why, char *reply, size_t cap)
 	json_close(&out, '}');
 }
 
-void control_answer(const struct control_target *target, char *line, size_t len, char *reply,
-		    size_t cap)
+enum control_then control_answer(const struct control_target *target, char *line, size_t len,
+				 char *reply, size_t cap)
 {
+	const struct json_field *args[MEMBERS_MAX] = { 0 };
+	const char *why = "not a line of one JSON object";
 	const struct request *request = NULL;
+	struct fail fail = { 0 };
 	struct json_object obj;
 	struct json_out out;
-	const char *why = "not a line of one JSON object";
-	bool on;
+	int ret = 0;
 
 	if (strlen(line) == len && !json_parse(line, &obj))
-		why = understand(&obj, &request, &on);
-	if (why) {
-		refuse(why, reply, cap);
-		return;
+		why = understand(&obj, &request, args);
+	if (!why) {
+		json_out_init(&out, reply, cap);
+		json_open(&out, NULL, '{');
+		json_bool(&out, "ok", true);
+		ret = request->serve(target, args, &out, &fail);
+		json_close(&out, '}');
+		if (ret < 0)
+			why = fail.text;
+		else if (out.full)
+			why = "the answer is too long";
 	}
-	json_out_init(&out, reply, cap);
-	json_open(&out, NULL, '{');
-	json_bool(&out, "ok", true);
-	request->serve(target, on, &out);
-	json_close(&out, '}');
-	if (out.full)
-		refuse("the answer is too long", reply, cap);
+	if (!why)
+		return (enum control_then)ret;
+	refuse(why, reply, cap);
+	return CONTROL_THEN_GO_ON;
 }

@@ -13,6 +13,7 @@
 
 #include "vmm/control.h"
 #include "vmm/control_dir.h"
+#include "vmm/core/backlog.h"
 #include "vmm/core/chardev.h"
 #include "vmm/machine.h"
 #include "vmm/restore.h"
@@ -38,10 +39,9 @@ struct run {
 	struct control *control;
 	struct save save;
 	bool stays_paused; /* the next run of the loop begins with the vCPUs as they are */
+	struct backlog *backlog; /* what clients read of the console; NULL: none can come */
 	bool reset_asked; /* by a client, whatever --no-reboot says of the guest's resets */
 };
-
-enum { ESCAPE = 1 /* Ctrl-A */ };
 
 static const char escape_help[] = "\r\nCtrl-A x  quit\r\nCtrl-A h  this help\r\n"
 				  "Ctrl-A Ctrl-A  send Ctrl-A to the guest\r\n";
@@ -49,16 +49,13 @@ static const char escape_help[] = "\r\nCtrl-A x  quit\r\nCtrl-A h  this help\r\n
 /* True if the byte is the guest's. */
 static bool escape_byte(struct run *run, uint8_t byte)
 {
-	if (!run->escaped) {
-		run->escaped = byte == ESCAPE;
-		return !run->escaped;
-	}
-	run->escaped = false;
-	if (byte == 'x')
+	int key = term_escape(&run->escaped, byte);
+
+	if (key == 'x')
 		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + SIGTERM);
-	else if (byte == 'h' && write(STDERR_FILENO, escape_help, sizeof(escape_help) - 1) < 0)
+	else if (key == 'h' && write(STDERR_FILENO, escape_help, sizeof(escape_help) - 1) < 0)
 		return false;
-	return byte == ESCAPE;
+	return key == TERM_GUEST;
 }
 
 static size_t escape_filter(void *arg, uint8_t *data, size_t len)
@@ -194,14 +191,21 @@ static int take_name(struct run *run, struct fail *fail)
 
 static int start_control(struct run *run, struct fail *fail)
 {
-	const struct control_target target = {
+	struct control_target target = {
 		.name = run->cfg->name,
 		.ops = &control_ops,
 		.arg = run,
+		.console = machine_console(run->machine),
 	};
-	int err = 0;
+	int err;
 
-	if (run->socket.fd >= 0 || run->how->client_fd >= 0)
+	if (run->socket.fd < 0 && run->how->client_fd < 0)
+		return 0;
+	err = backlog_create(run->vm->loop, &run->backlog);
+	target.backlog = run->backlog;
+	if (!err)
+		chardev_tap(target.console, run->backlog);
+	if (!err)
 		err = control_create(run->vm->loop, run->socket.fd, &target, &run->control);
 	if (!err && run->how->client_fd >= 0)
 		err = control_adopt(run->control, run->how->client_fd);
@@ -217,6 +221,10 @@ static void end_control(struct run *run)
 	control_destroy(run->control);
 	run->control = NULL;
 	control_release(&run->socket);
+	if (run->backlog)
+		chardev_tap(machine_console(run->machine), NULL);
+	backlog_destroy(run->backlog);
+	run->backlog = NULL;
 }
 
 /* --- from start to end ------------------------------------------------------------------------ */

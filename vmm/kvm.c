@@ -124,6 +124,21 @@ int kvm_coalesce(const struct kvm *kvm, uint64_t addr, uint32_t size, bool on)
 		    &zone);
 }
 
+int kvm_signal_msi(const struct kvm *kvm, uint64_t addr, uint32_t data, uint32_t device)
+{
+	struct kvm_msi msi = {
+		.address_lo = (uint32_t)addr,
+		.address_hi = (uint32_t)(addr >> 32),
+		.data = data,
+		.devid = device,
+		.flags = KVM_MSI_VALID_DEVID,
+	};
+	int ret = call(kvm->vm_fd, KVM_SIGNAL_MSI, &msi);
+
+	/* 0: the guest blocks it. */
+	return ret < 0 ? ret : ret ? 0 : -ENOENT;
+}
+
 int kvm_ioeventfd(const struct kvm *kvm, const struct doorbell *db, bool on)
 {
 	struct kvm_ioeventfd io = {

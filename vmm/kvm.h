@@ -46,6 +46,8 @@ int kvm_irq_line(const struct kvm *kvm, uint32_t irq, bool level);
 int kvm_irqfd(const struct kvm *kvm, int fd, uint32_t gsi, bool on);
 /* Starts or stops queueing stores to a zone; stopping also ends zones around this one. */
 int kvm_coalesce(const struct kvm *kvm, uint64_t addr, uint32_t size, bool on);
+/* A message to the in-kernel ITS: 0, or -errno where it means no interrupt (-ENOENT). */
+int kvm_signal_msi(const struct kvm *kvm, uint64_t addr, uint32_t data, uint32_t device);
 int kvm_ioeventfd(const struct kvm *kvm, const struct doorbell *db, bool on);
 
 /* Returns the device's descriptor. */

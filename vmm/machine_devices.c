@@ -123,8 +123,7 @@ static int add_gicv2m(struct machine *m, struct fail *fail)
 			err = fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
 	if (err)
 		return err;
-	chip->msi = dev;
-	chip->describe_msi = gicv2m_describe;
+	chip->frame = (struct irqchip_frame){ dev, gicv2m_describe, gicv2m_message };
 	return 0;
 }
 

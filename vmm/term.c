@@ -78,6 +78,18 @@ int term_raw(struct term *term, int fd)
 	return err;
 }
 
+int term_escape(bool *escaped, uint8_t byte)
+{
+	enum { CTRL_A = 1 };
+
+	if (!*escaped && byte != CTRL_A)
+		return TERM_GUEST;
+	*escaped = !*escaped;
+	if (*escaped)
+		return 0;
+	return byte == CTRL_A ? TERM_GUEST : byte;
+}
+
 void term_restore(struct term *term)
 {
 	if (!term->raw)

@@ -3,6 +3,7 @@
 #define VMM_TERM_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <termios.h>
 
@@ -22,6 +23,13 @@ struct term {
 /* Makes `fd` raw if it is a terminal in whose foreground we are; otherwise does nothing.
  * Call while the process has one thread. 0 or -errno. */
 int term_raw(struct term *term, int fd);
+
+/*
+ * Ctrl-A begins a key of ours; twice it is the guest's. TERM_GUEST if the byte is for the guest, 0 if
+ * for nobody, else the key behind Ctrl-A. `escaped` starts as false.
+ */
+enum { TERM_GUEST = -1 };
+int term_escape(bool *escaped, uint8_t byte);
 
 /* Puts everything back and ends the child; nothing to do is fine. */
 void term_restore(struct term *term);

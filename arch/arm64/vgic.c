@@ -134,6 +134,17 @@ static int vgic_connect(struct irqchip *chip, struct irq *irq)
 	return 0;
 }
 
+static int vgic_message(struct irqchip *chip, const struct msi *msi)
+{
+	struct vgic *vgic = container_of(chip, struct vgic, chip);
+
+	if (chip->frame.dev)
+		return chip->frame.message(chip->frame.dev, msi);
+	if (!vgic->started || !gic_kind_has_its(vgic->kind))
+		return -ENXIO;
+	return kvm_signal_msi(vgic->kvm, msi->addr, msi->data, msi->device);
+}
+
 /* --- the kernel's half ------------------------------------------------------------------------ */
 
 static int create_device(const struct kvm *kvm, uint32_t type, const char *name, int *fd,
@@ -257,6 +268,11 @@ int vgic_device(struct irqchip *chip)
 	return container_of(chip, struct vgic, chip)->fd;
 }
 
+int vgic_its_device(struct irqchip *chip)
+{
+	return container_of(chip, struct vgic, chip)->its_fd;
+}
+
 /* --- device tree and life --------------------------------------------------------------------- */
 
 static void add_reg(uint32_t *cells, unsigned int *n, uint64_t base, uint64_t size)
@@ -312,8 +328,8 @@ static void vgic_describe(struct irqchip *chip, struct fdt *fdt)
 	dt_u32(fdt, "phandle", FDT_PHANDLE_GIC);
 	if (layout->frames[GIC_V3_ITS] != GIC_UNSET)
 		describe_its(layout->frames[GIC_V3_ITS], fdt);
-	if (chip->msi)
-		chip->describe_msi(chip->msi, fdt);
+	if (chip->frame.dev)
+		chip->frame.describe(chip->frame.dev, fdt);
 	dt_end(fdt);
 }
 
@@ -367,6 +383,7 @@ static void vgic_destroy(struct irqchip *chip)
 
 static const struct irqchip_ops vgic_ops = {
 	.connect = vgic_connect,
+	.message = vgic_message,
 	.describe = vgic_describe,
 	.state = vgic_state_op,
 	.destroy = vgic_destroy,

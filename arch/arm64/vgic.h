@@ -35,6 +35,7 @@ bool vgic_owns(struct irqchip *chip, uint64_t addr);
 
 /* The descriptor of the controller's KVM device, for its attributes; -1 while detached. */
 int vgic_device(struct irqchip *chip);
+int vgic_its_device(struct irqchip *chip);
 
 /* What KVM calls a frame: an attribute of KVM_DEV_ARM_VGIC_GRP_ADDR. */
 uint64_t vgic_frame_attr(enum gic_frame frame);

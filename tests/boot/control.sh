@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs on the arm64 host: machines that are listed, paused, reset, stopped and killed. The guest
-# waits for input that never comes, by reading a register: its exits are counted.
+# Runs on the arm64 host: machines that are listed, paused, reset, stopped and killed.
 
 suite=control
 # shellcheck source=tests/lib.sh
@@ -63,7 +62,7 @@ third() {
 }
 
 vmm_drive 'ready*' 'run first' 'ready*' 'run second' 'ready*' 'run third' -- \
-	--nodefaults --name box -c 2 --no-reboot -k console.bin
+	--nodefaults --name box -c 2 --no-reboot -k poll.bin
 expect 'stop --force' 143 ready
 check 'gone when stop returns' "$(cat stopped)" lines stopped 'stop 0' 1
 check 'nothing is listed then' "$(cat stopped)" lines stopped '.*' 2
@@ -126,6 +125,23 @@ vmm stop nobody 2>err
 status=$?
 cp err out
 expect 'stop of no machine' 2 "vmm: no machine named 'nobody' is running.*"
+
+# --- the console ---------------------------------------------------------------------------------
+attached() {
+	echo 'hello there' | vmm console box >attached 2>attached-err &
+	vmm console -r box </dev/null >watched 2>/dev/null &
+	vmm ctl box '{"command":"console","readonly":1}' >refused 2>&1
+}
+vmm_drive 'ready*' 'run attached' '*polled: hello there*' 'send one more\nquit\n' -- \
+	--nodefaults --name box -k console.bin
+wait
+expect 'typed by another' 0 '.*polled: hello there' 'echo: one more'
+tr -d '\r' <attached >attached-lines
+check 'attached: before and after' "$(cat attached)" lines attached-lines \
+	'ready.*|.*polled: hello there|echo: one more' 3
+check 'attached: to the end' "$(cat attached-err)" lines attached-err "vmm: machine 'box' has ended" 1
+check 'watched the same' "$(diff attached watched)" cmp -s attached watched
+check 'a wrong member' "$(cat refused)" lines refused '.*"ok":false.*not true or false.*' 1
 
 # --- files of options -------------------------------------------------------------------------------
 vmm run --nodefaults -k off.bin --name box -m 64 -p ' two  "words" ' --dry-run >plan 2>err </dev/null

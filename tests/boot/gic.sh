@@ -62,4 +62,12 @@ expect 'vgic' 0 'done'
 want=5
 [ $has = gicv2 ] || want=21
 check 'vgic results' "$(grep -c '^ok' out), not $want" test "$(grep -c '^ok' out)" -eq $want
+if [ $has = gicv3 ]; then
+	timeout 60 ./its >out 2>&1
+	status=$?
+	grep '^FAIL' out
+	passed=$((passed + $(grep -c '^ok' out))) failed=$((failed + $(grep -c '^FAIL' out)))
+	expect 'its' 0 'done'
+	check 'its results' "$(grep -c '^ok' out)" test "$(grep -c '^ok' out)" -eq 15
+fi
 summary

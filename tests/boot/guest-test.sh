@@ -76,6 +76,70 @@ net() {
 	nc 10.9.0.1 5001 <&3 | nc 10.9.0.1 5002
 }
 
+# Configures eth0 by what a DHCP server says.
+dhcp() {
+	cat >/dhcp <<'EOF'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr add "$ip/$mask" dev "$interface" && ip route add default via "$router"
+echo "dhcp: $ip router $router"
+EOF
+	chmod 755 /dhcp
+	ip link set eth0 up && udhcpc -q -n -t 20 -i eth0 -s /dhcp 2>/dev/null
+}
+
+# Over a tap, to servers on the host: as many queues as CPUs, all of them used.
+tap() {
+	ip link set eth0 up && ip addr add 10.9.0.2/24 dev eth0 || return 1
+	mount -t tmpfs tmp /newroot/tmp && mount -o bind /dev /newroot/dev || return 1
+	echo "mtu: $(cat /sys/class/net/eth0/mtu)"
+	echo 'wants a network'
+	until ping -c 1 -W 1 10.9.0.1 >/dev/null; do :; done
+	echo "queues: $(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)"
+	ping -c 5 -i 0.1 -W 5 10.9.0.1 | sed 's/^/ping: /'
+	mkfifo /hold
+	exec 3<>/hold
+	echo "received: $(nc 10.9.0.1 5001 <&3 | md5sum)"
+	nc 10.9.0.1 5001 <&3 | nc 10.9.0.1 5002
+	for way in '' -R; do
+		# shellcheck disable=SC2086
+		chroot /newroot iperf3 -c 10.9.0.1 -t 2 -P 4 $way | sed -n "s/^.SUM.* \([0-9.]* .bits.sec\).*receiver/iperf$way: \1/p"
+	done
+	sed -n 's/^ *[0-9]*: \(.*\) .* Edge *\(virtio.*\)/interrupts: \2 \1/p' /proc/interrupts
+	cat /sys/class/net/eth0/statistics/rx_errors | sed 's/^/errors: /'
+}
+
+# listens PORT: waits until somebody does, at a port in hexadecimal.
+listens() {
+	for _ in $(seq 500); do
+		cat /proc/net/tcp /proc/net/tcp6 | grep -q ":$1 .* 0A " && return
+		usleep 20000
+	done
+	echo "nobody listens at 0x$1"
+	return 1
+}
+
+# Over passt: out to a server on the host, then in through forwarded ports, until the network ends.
+user() {
+	dhcp || return 1
+	echo "mtu: $(cat /sys/class/net/eth0/mtu)"
+	ping -c 5 -i 0.2 -W 5 10.8.0.1 | sed 's/^/ping: /'
+	mkfifo /hold
+	exec 3<>/hold
+	echo "received: $(nc 10.8.0.1 5001 <&3 | md5sum)"
+	nc 10.8.0.1 5001 <&3 | nc 10.8.0.1 5002
+	nc -w 1 10.8.0.1 22 <&3 && return 1
+	nc -l -p 80 -e cat &
+	mount -t tmpfs tmp /newroot/tmp && mount -o bind /dev /newroot/dev || return 1
+	chroot /newroot iperf3 -s -1 >/dev/null &
+	listens 0050 && listens 1451 || return 1
+	echo "listening"
+	wait
+	echo "ready to lose it: carrier $(cat /sys/class/net/eth0/carrier)"
+	while [ "$(cat /sys/class/net/eth0/carrier)" = 1 ]; do usleep 20000; done
+	echo "link down"
+}
+
 rng() {
 	echo "rng: $(cat /sys/class/misc/hw_random/rng_current)"
 	a=$(head -c 64 /dev/hwrng | sha256sum)

@@ -25,3 +25,12 @@ int kvm_memslot(const struct kvm *kvm, uint32_t slot, uint32_t flags, uint64_t g
 	f->slots[f->nslots++] = (struct fake_slot){ slot, flags, gpa, size, host };
 	return f->err;
 }
+
+int kvm_coalesce(const struct kvm *kvm, uint64_t addr, uint32_t size, bool on)
+{
+	struct fake_kvm *f = fake(kvm);
+
+	assert(f->nzones < FAKE_KVM_CALLS);
+	f->zones[f->nzones++] = (struct fake_zone){ addr, size, on };
+	return f->err;
+}

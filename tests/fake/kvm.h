@@ -17,6 +17,12 @@ struct fake_kvm {
 		void *host;
 	} slots[FAKE_KVM_CALLS];
 	unsigned int nslots;
+	struct fake_zone {
+		uint64_t addr;
+		uint32_t size;
+		bool on;
+	} zones[FAKE_KVM_CALLS];
+	unsigned int nzones;
 };
 
 #endif

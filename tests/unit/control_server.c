@@ -67,7 +67,7 @@ static const struct control_ops ops = {
 
 static void setup(void)
 {
-	const struct control_target target = { .name = "box", .ops = &ops, .arg = NULL };
+	const struct control_target target = { .name = "box", .ops = &ops };
 
 	strcpy(folder, "/tmp/vmm-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
@@ -340,7 +340,7 @@ END_TEST
 /* A client that was connected by hand, of a machine that nobody else can find. It stays in a crowd. */
 START_TEST(adopted)
 {
-	const struct control_target target = { .name = "box", .ops = &ops, .arg = NULL };
+	const struct control_target target = { .name = "box", .ops = &ops };
 	int pair[2], others[CONTROL_CLIENTS_MAX];
 	struct control *alone;
 	char buf[256];

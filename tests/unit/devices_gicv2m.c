@@ -87,6 +87,20 @@ START_TEST(test_messages)
 }
 END_TEST
 
+START_TEST(test_devices_messages)
+{
+	struct msi msi = { BOARD_BASE + GICV2M_SETSPI, FIRST + 2, 8 };
+
+	ck_assert_int_eq(gicv2m_message(dev, &msi), 0);
+	ck_assert_uint_eq(lines[2].pulses, 1);
+	msi.data = FIRST + SPIS;
+	ck_assert_int_eq(gicv2m_message(dev, &msi), -ENXIO);
+	msi = (struct msi){ BOARD_BASE, FIRST, 8 };
+	ck_assert_int_eq(gicv2m_message(dev, &msi), -ENXIO);
+	ck_assert_uint_eq(pulses(), 1);
+}
+END_TEST
+
 START_TEST(test_sweep)
 {
 	board_sweep(&board, GICV2M_SIZE);
@@ -157,6 +171,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_identity);
 	tcase_add_test(tc, test_messages);
+	tcase_add_test(tc, test_devices_messages);
 	tcase_add_test(tc, test_sweep);
 	tcase_add_test(tc, test_round_trip);
 	tcase_add_test(tc, test_describe);

@@ -105,16 +105,20 @@ static int make_blk(struct device **dev, struct fail *fail)
 
 static int make_net(struct device **dev, struct fail *fail)
 {
-	const struct net_config cfg = {
-		.transport = &virtio_mmio, .mode = NET_TAP, .fd = pair[1], .has_mac = true
-	};
+	const struct net_config cfg = { .transport = &virtio_mmio,
+					.mode = NET_TAP,
+					.queues = 1,
+					.fd = pair[1],
+					.has_mac = true };
 
 	return net_create(&g.env, &cfg, dev, fail);
 }
 
 static int make_user(struct device **dev, struct fail *fail)
 {
-	const struct net_config cfg = { .transport = &virtio_mmio, .mode = NET_USER, .fd = -1 };
+	const struct net_config cfg = {
+		.transport = &virtio_mmio, .mode = NET_USER, .queues = 1, .fd = -1
+	};
 
 	return net_create(&g.env, &cfg, dev, fail);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "vmm/core/backlog.h"
 #include "vmm/core/hostio.h"
 #include "vmm/core/loop.h"
 
@@ -47,6 +48,9 @@ struct chardev {
 	bool in_end, in_unwatchable;
 	size_t (*filter)(void *arg, uint8_t *data, size_t len);
 	void *filter_arg;
+	struct loop_work *fed; /* who waits for room in it, or NULL */
+
+	struct backlog *tap; /* under `lock`; or NULL */
 };
 
 /* --- output ----------------------------------------------------------------------------------- */
@@ -182,12 +186,14 @@ size_t chardev_write(struct chardev *chr, const void *data, size_t len)
 	bool kick;
 
 	pthread_mutex_lock(&chr->lock);
+	if (!chr->closed && len > OUT_RING - chr->used)
+		len = OUT_RING - chr->used;
+	if (chr->tap)
+		backlog_put(chr->tap, data, len);
 	if (chr->closed) {
 		pthread_mutex_unlock(&chr->lock);
 		return len;
 	}
-	if (len > OUT_RING - chr->used)
-		len = OUT_RING - chr->used;
 	ring_put(chr, data, len);
 	chr->full |= chr->used == OUT_RING;
 	/* What comes fast does not wait until the ring is full. */
@@ -276,6 +282,10 @@ static void in_deliver(struct chardev *chr)
 	memmove(chr->buf, chr->buf + chr->buf_pos, left);
 	chr->buf_pos = 0;
 	chr->buf_len = left;
+	if (chr->fed && left <= IN_BUF / 2) {
+		loop_post(chr->loop, chr->fed);
+		chr->fed = NULL;
+	}
 }
 
 /* Watches or reads on while there is room: a full buffer waits for chardev_resume(). */
@@ -313,10 +323,49 @@ static void on_in_more(struct loop_work *work)
 	in_watch(chr);
 }
 
+size_t chardev_feed(struct chardev *chr, const void *data, size_t len, struct loop_work *room)
+{
+	struct device *dev = chr->user ? chr->user->dev : NULL;
+	size_t n;
+
+	if (dev)
+		pthread_mutex_lock(&dev->lock);
+	n = len < IN_BUF - chr->buf_len ? len : IN_BUF - chr->buf_len;
+	memcpy(chr->buf + chr->buf_len, data, n);
+	chr->buf_len += n;
+	chr->fed = n < len ? room : chr->fed;
+	if (chr->user)
+		in_deliver(chr);
+	in_watch(chr);
+	if (dev)
+		pthread_mutex_unlock(&dev->lock);
+	return n;
+}
+
+void chardev_feed_cancel(struct chardev *chr, struct loop_work *room)
+{
+	struct device *dev = chr->user ? chr->user->dev : NULL;
+
+	if (dev)
+		pthread_mutex_lock(&dev->lock);
+	if (chr->fed == room)
+		chr->fed = NULL;
+	if (dev)
+		pthread_mutex_unlock(&dev->lock);
+	loop_post_cancel(chr->loop, room);
+}
+
 void chardev_resume(struct chardev *chr)
 {
 	if (chr->user && chr->buf_len)
 		loop_post(chr->loop, &chr->in_more);
+}
+
+void chardev_tap(struct chardev *chr, struct backlog *log)
+{
+	pthread_mutex_lock(&chr->lock);
+	chr->tap = log;
+	pthread_mutex_unlock(&chr->lock);
 }
 
 void chardev_filter(struct chardev *chr, size_t (*fn)(void *arg, uint8_t *data, size_t len),

@@ -15,7 +15,9 @@
  * when there is room again. A closed reader (EPIPE, EIO) turns output into nothing and never ends
  * the VM. Nothing is lost otherwise: chardev_flush() at the end writes what is left.
  */
+struct backlog;
 struct chardev;
+struct loop_work;
 
 struct chardev_user {
 	struct device *dev; /* its lock is held around both */
@@ -44,6 +46,15 @@ size_t chardev_write(struct chardev *chr, const void *data, size_t len);
 size_t chardev_space(struct chardev *chr);
 /* The device can take input again. Caller holds its device's lock. */
 void chardev_resume(struct chardev *chr);
+
+/* Copies all output there too from now on, whoever reads it at the descriptor, or NULL. While no
+ * device is connected or the loop is idle. */
+void chardev_tap(struct chardev *chr, struct backlog *log);
+/* Gives input beside the descriptor's, past the filter: returns how many bytes fit (0..len). After
+ * less than all, `room` is posted when there is room again. Loop thread, no lock held. */
+size_t chardev_feed(struct chardev *chr, const void *data, size_t len, struct loop_work *room);
+/* Forgets `room`, which is not posted any more. */
+void chardev_feed_cancel(struct chardev *chr, struct loop_work *room);
 
 /* Sees input before the device does, for the escape key: returns how many bytes of `data` (edited
  * in place) remain for the guest. On the loop thread, under the device's lock. */

@@ -47,6 +47,13 @@ static inline void irq_pulse(struct irq *irq)
 		irq->ops->pulse(irq);
 }
 
+/* A message-signalled interrupt: what its sender writes, and who that is. */
+struct msi {
+	uint64_t addr;
+	uint32_t data;
+	uint32_t device; /* DeviceID: a PCI function's requester id */
+};
+
 /* An eventfd whose signal is a pulse, for backends that interrupt by themselves; owned by the
  * controller. -ENOTSUP where the controller has none. */
 static inline int irq_eventfd(struct irq *irq)

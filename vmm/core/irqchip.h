@@ -18,6 +18,9 @@ struct irqchip_ops {
 	/* Connects a device's line: fills ops, chip and fd of `irq`, which says spi and edge. The
 	 * controller outlives the devices. 0 or -errno. */
 	int (*connect)(struct irqchip *chip, struct irq *irq);
+	/* A message from a device, whose lock the caller holds. 0, or -errno for one that means no
+	 * interrupt; what it is made of is the guest's. */
+	int (*message)(struct irqchip *chip, const struct msi *msi);
 	/* Adds the controller's node, phandle FDT_PHANDLE_GIC. */
 	void (*describe)(struct irqchip *chip, struct fdt *fdt);
 	/* Saves or loads what the guest sees of it, while no vCPU runs; the devices' lines are set
@@ -26,12 +29,18 @@ struct irqchip_ops {
 	void (*destroy)(struct irqchip *chip);
 };
 
+/* A device that turns messages into interrupts of the controller, such as a GICv2m frame. Its node
+ * is a child of the controller's, and so not its own describe's. */
+struct irqchip_frame {
+	struct device *dev; /* NULL: there is none */
+	void (*describe)(const struct device *dev, struct fdt *fdt);
+	/* 0 or -ENXIO: no number of this frame, or not its address. */
+	int (*message)(struct device *dev, const struct msi *msi);
+};
+
 struct irqchip {
 	const struct irqchip_ops *ops;
-	/* A device that turns messages into interrupts of this controller; its node is a child of
-	 * the controller's, which describe() adds by calling this. NULL: there is none. */
-	const struct device *msi;
-	void (*describe_msi)(const struct device *msi, struct fdt *fdt);
+	struct irqchip_frame frame;
 };
 
 #endif
