@@ -47,8 +47,8 @@ static const struct opt restore_options[] = {
 };
 
 /* Options of the saved machine that name things of this host, or were for its start alone. */
-static const char *const not_taken[] = { "config",   "dump-dtb", "dry-run",   "log-file",
-					 "loglevel", "name",	 "no-reboot", NULL };
+static const char *const not_taken[] = { "config",   "dump-dtb",  "dry-run", "log-file",
+					 "loglevel", "no-reboot", NULL };
 
 static bool listed(const char *const *list, const char *name)
 {

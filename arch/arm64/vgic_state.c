@@ -201,9 +201,13 @@ static void set_row(const struct vgic_view *view, const struct row *row, uint32_
 
 	for (unsigned int i = 0; i < n; i += step) {
 		uint64_t attr = attr_of(view, row, row->offset, i);
-		uint32_t ones = UINT32_MAX;
+		uint32_t ones = UINT32_MAX, now[2];
 		int err = 0;
 
+		/* A write of what is there already may change it: KVM corrects what cannot be. */
+		if (!kvm_attr_get(view->fd, row->group, attr, now) &&
+		    !memcmp(now, words + i, step * sizeof(*now)))
+			continue;
 		if (row->clear)
 			err = kvm_attr_set(view->fd, row->group, attr_of(view, row, row->clear, i),
 					   &ones);

@@ -13,21 +13,29 @@ hops=20
 # line FILE PATTERN [COUNT]: waits until so many whole lines of FILE match; false after a while, or
 # when process $pid has ended without.
 line() {
-	tries=0
-	while [ "$(tr -d '\r' <"$1" | grep -acxE -e "$2")" -lt "${3:-1}" ]; do
-		tries=$((tries + 1))
-		[ $tries -lt 3000 ] || return 1
+	until lines "$@"; do
 		if ! kill -0 "$pid" 2>/dev/null; then
-			[ "$(tr -d '\r' <"$1" | grep -acxE -e "$2")" -ge "${3:-1}" ]
+			lines "$@"
 			return
 		fi
 		usleep 10000
 	done
 }
 
+lines() {
+	[ "$(tr -d '\r' <"$1" | grep -acxE -e "$2")" -ge "${3:-1}" ]
+}
+
+# state NAME STATE: waits until the machine is listed so; false when process $pid has ended.
+state() {
+	until vmm list | grep -q "^$1 .* $2"; do
+		kill -0 "$pid" 2>/dev/null || return 1
+	done
+}
+
 # start COMMAND...: a machine with its input from the pipe `in`, its output added to `out`.
 start() {
-	timeout 300 vmm "$@" <in >>out 2>>err &
+	timeout 60 vmm "$@" <in >>out 2>>err &
 	pid=$!
 }
 
@@ -78,7 +86,7 @@ files() {
 	check 'ends when saved' "status $status" ended 36
 	check 'two saves of a machine that stands still are equal' 'they differ' cmp snap1 snap2
 	start restore --paused snap2
-	until vmm list | grep -q '^file .*paused'; do kill -0 $pid || break; done
+	state file paused
 	vmm save file snap3 2>err.save
 	ended 36
 	check 'save, restore --paused, save' 'they differ' cmp snap1 snap3
@@ -89,7 +97,7 @@ files() {
 		check "inspect: $pattern" "$(head -n 20 inspected)" grep -qxE -e "$pattern" inspected
 	done
 	start restore --name other --lazy snap1
-	until vmm list | grep -q '^other .*running'; do kill -0 $pid || break; done
+	state other running
 	printf x >&4
 	line out 'hop 2' && printf x >&4 && line out 'hop 3' && printf q >&4
 	check 'restore --lazy, by another name' "$(cat out err)" ended 0

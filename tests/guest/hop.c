@@ -34,14 +34,16 @@ __asm__(".arch_extension sve\n"
 	"	str	x1, [sp, #96]\n"
 	"	mov	x30, x0\n"
 	"	add	x29, x30, #240\n"
-	".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
+	".irp "
+	"n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
 	"	ldr	q\\n, [x29], #16\n"
 	".endr\n"
 	"	mov	x1, x29\n"
 	"	add	x2, x1, #8192\n"
 	"	ldr	x3, [x2, #512]\n"
 	"	cbz	x3, 1f\n"
-	".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
+	".irp "
+	"n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
 	"	ldr	z\\n, [x1, #\\n, mul vl]\n"
 	".endr\n"
 	".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
@@ -59,14 +61,16 @@ __asm__(".arch_extension sve\n"
 	"	str	x\\n, [x30, #\\n*8]\n"
 	".endr\n"
 	"	add	x29, x30, #240\n"
-	".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
+	".irp "
+	"n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
 	"	str	q\\n, [x29], #16\n"
 	".endr\n"
 	"	mov	x1, x29\n"
 	"	add	x2, x1, #8192\n"
 	"	ldr	x3, [x2, #512]\n"
 	"	cbz	x3, 3f\n"
-	".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
+	".irp "
+	"n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n"
 	"	str	z\\n, [x1, #\\n, mul vl]\n"
 	".endr\n"
 	".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
@@ -123,8 +127,9 @@ static void fill(unsigned int hop)
 }
 
 /* What a context switch would keep: values that the guest chose, none with an effect. */
-#define KEPT(X)                                                                               \
-	X(tpidr_el0) X(tpidrro_el0) X(tpidr_el1) X(contextidr_el1) X(far_el1) X(elr_el1) X(par_el1) \
+#define KEPT(X)                                                                        \
+	X(tpidr_el0)                                                                   \
+	X(tpidrro_el0) X(tpidr_el1) X(contextidr_el1) X(far_el1) X(elr_el1) X(par_el1) \
 		X(dbgbvr0_el1) X(dbgwvr0_el1) X(dbgbvr1_el1) X(afsr0_el1)
 
 static void set_registers(unsigned int hop)
@@ -200,8 +205,8 @@ static void hop_once(unsigned int hop)
 	      timers - timers0, due, timer_at);
 	wait_for(false, 1);
 	check(sgis == sgis0 + 1 && spis == spis0 + 1 && timers == timers0 + 1 && !others, "pending",
-	      "%u SGIs, %u SPIs, %u timers, %u others", sgis - sgis0, spis - spis0, timers - timers0,
-	      others);
+	      "%u SGIs, %u SPIs, %u timers, %u others", sgis - sgis0, spis - spis0,
+	      timers - timers0, others);
 }
 
 void guest(void)
