@@ -15,12 +15,36 @@
 
 /* Its own words, and those of `vmm run` that may differ. */
 struct restore_args {
-	bool paused, lazy, check;
-	struct opts_kept given;
+	bool paused, lazy, check, allow_changed_disk;
 	const char *name, *kernel, *initrd, *log_file;
+	const char *disks[CONFIG_DISKS_MAX], *nets[CONFIG_NETS_MAX]; /* instead of the saved ones */
 	unsigned int loglevel;
 	bool no_reboot;
 };
+
+/* "N=WHAT": the N-th of a kind, counted from 0 as the saved machine had them. */
+static int parse_nth(const char *arg, const char **list, unsigned int max, struct fail *fail)
+{
+	char *end;
+	unsigned long n = strtoul(arg, &end, 10);
+
+	if (end == arg || *end != '=' || !end[1] || n >= max)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"'%s' does not say which and what; write N=..., N counted from 0",
+				arg);
+	list[n] = end + 1;
+	return 0;
+}
+
+static int parse_disk(void *into, const char *arg, struct fail *fail)
+{
+	return parse_nth(arg, ((struct restore_args *)into)->disks, CONFIG_DISKS_MAX, fail);
+}
+
+static int parse_net(void *into, const char *arg, struct fail *fail)
+{
+	return parse_nth(arg, ((struct restore_args *)into)->nets, CONFIG_NETS_MAX, fail);
+}
 
 #define AT(field) .offset = offsetof(struct restore_args, field)
 
@@ -34,6 +58,13 @@ static const struct opt restore_options[] = {
 	  AT(lazy) },
 	{ "check", 0, OPT_FLAG, NULL, NULL,
 	  "say what stands against it, all of it, and start nothing", AT(check) },
+	{ "disk", 'd', OPT_PARSE, NULL, "N=FILE[,...]", "another file for disk N; repeatable",
+	  .parse = parse_disk },
+	{ "network", 'n', OPT_PARSE, NULL, "N=mode=...", "another network N; repeatable",
+	  .parse = parse_net },
+	{ "allow-changed-disk", 0, OPT_FLAG, NULL, NULL,
+	  "go on although a disk was written to since; the guest may find it damaged",
+	  AT(allow_changed_disk) },
 	{ "name", 0, OPT_STR, NULL, "NAME", "another name (that of the saved machine)", AT(name) },
 	{ "kernel", 'k', OPT_STR, NULL, "FILE", "what a reset of the guest starts", AT(kernel) },
 	{ "initrd", 'i', OPT_STR, NULL, "FILE", "and its initial RAM disk", AT(initrd) },
@@ -58,24 +89,103 @@ static bool listed(const char *const *list, const char *name)
 	return false;
 }
 
-/* What the machine was made of, line by line through the same table. */
-static int take_options(struct config *cfg, struct machine_saved *saved, struct fail *fail)
+/* Options that open things of this host. Of a file that somebody else may have written none is
+ * opened unless it is named again; `nth` is where, NULL: the option is left out. */
+struct host_option {
+	const char *name;
+	const char *const *nth;
+	unsigned int seen;
+	bool path; /* begins with one */
+};
+
+enum { TEXTS_MAX = CONFIG_DISKS_MAX + 8 };
+
+/* What it takes to make a configuration of the saved options. */
+struct taking {
+	struct config *cfg;
+	const struct machine_saved *saved;
+	bool trusted;
+	const char *cwd; /* to put before paths; NULL: the folder is the same */
+	char *texts[TEXTS_MAX];
+	unsigned int ntexts;
+};
+
+/* The path as it was meant. A comma in it is doubled, as in options that have more behind theirs. */
+static const char *absolute(struct taking *t, const char *value, struct fail *fail)
 {
+	size_t len = strlen(value), at = 0;
+	char *text;
+
+	if (!t->cwd || *value == '/')
+		return value;
+	text = t->ntexts < TEXTS_MAX ? malloc(2 * strlen(t->cwd) + len + 2) : NULL;
+	if (!text) {
+		fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	for (const char *c = t->cwd; *c; c++) {
+		text[at++] = *c;
+		if (*c == ',')
+			text[at++] = *c;
+	}
+	text[at++] = '/';
+	memcpy(text + at, value, len + 1);
+	t->texts[t->ntexts++] = text;
+	return text;
+}
+
+static int take_host_option(struct taking *t, struct host_option *o, const char *value,
+			    struct fail *fail)
+{
+	unsigned int n = o->seen++;
+	const char *named = o->nth ? o->nth[n] : NULL;
+
+	if (!named && !t->trusted && !o->nth)
+		return 0;
+	if (!named && !t->trusted)
+		return fail_set(fail, EXIT_CONFIG, -EPERM,
+				"the snapshot is not yours alone, so nothing that it names is "
+				"opened: say what --%s %u is (it was '%s'): --%s %u=...",
+				o->name, n, value, o->name, n);
+	if (!named)
+		named = o->path ? absolute(t, value, fail) : value;
+	return named ? opts_set(config_options, o->name, named, t->cfg, fail) : -ENOMEM;
+}
+
+static struct host_option *find_host_option(struct host_option *list, const char *name)
+{
+	for (; list->name; list++)
+		if (!strcmp(list->name, name))
+			return list;
+	return NULL;
+}
+
+/* What the machine was made of, line by line through the same table. */
+static int take_options(struct taking *t, const struct restore_args *args, struct fail *fail)
+{
+	struct host_option host[] = {
+		{ "disk", args->disks, 0, true }, { "network", args->nets, 0, false },
+		{ "kernel", NULL, 0, true },	  { "initrd", NULL, 0, true },
+		{ NULL, NULL, 0, false },
+	};
 	struct fail why = { 0 };
-	char *rest = saved->options, *line, *name, *value;
+	char *rest = t->saved->options, *line, *name, *value;
 	int err = 0;
 
 	while (!err && (line = strsep(&rest, "\n"))) {
 		const char *wrong = opts_line(line, &name, &value);
+		struct host_option *o = name && !wrong ? find_host_option(host, name) : NULL;
 
 		if (wrong)
 			err = fail_set(&why, EXIT_SNAPSHOT, -EINVAL, "%s", wrong);
+		else if (o && value)
+			err = take_host_option(t, o, value, &why);
 		else if (name && !listed(not_taken, name))
-			err = opts_set(config_options, name, value, cfg, &why);
+			err = opts_set(config_options, name, value, t->cfg, &why);
 	}
-	return err ? fail_set(fail, EXIT_SNAPSHOT, err, "the snapshot's options make no sense: %s",
-			      why.text)
-		   : 0;
+	if (err && why.code == EXIT_CONFIG && !t->trusted)
+		return fail_set(fail, why.code, err, "%s", why.text);
+	return err ? fail_set(fail, EXIT_SNAPSHOT, err, "the snapshot's options: %s", why.text) : 0;
 }
 
 /* Decisions that `auto` left to the host that it ran on. */
@@ -101,29 +211,56 @@ static void apply(struct config *cfg, const struct restore_args *args)
 	cfg->no_reboot = args->no_reboot;
 }
 
-static void print_findings(const struct restore *r, FILE *out)
+/* Whether nobody else can have written the file. */
+static bool own_file(int fd)
 {
-	if (r->refused.text)
-		fputs(r->refused.text, out);
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	       (st.st_uid == geteuid() || st.st_uid == 0) && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static int configure(struct restore *r, int fd, struct taking *t, const struct restore_args *args,
+		     struct fail *fail)
+{
+	char *cwd = getcwd(NULL, 0);
+	int err;
+
+	t->saved = &r->saved;
+	t->trusted = own_file(fd);
+	t->cwd = cwd && !strcmp(cwd, r->saved.cwd) ? NULL : r->saved.cwd;
+	free(cwd);
+	err = machine_saved_vls(&r->snap, &r->saved, fail);
+	if (!err)
+		err = take_options(t, args, fail);
+	if (err)
+		return err;
+	pin(t->cfg, &r->saved);
+	apply(t->cfg, args);
+	return 0;
 }
 
 static int restore(int fd, struct config *cfg, const struct restore_args *args, struct fail *fail)
 {
-	struct restore r = { .lazy = args->lazy, .paused = args->paused };
+	struct restore r = {
+		.lazy = args->lazy,
+		.paused = args->paused,
+		.check = args->check,
+		.allow_changed_disk = args->allow_changed_disk,
+	};
 	const struct foreground how = { .client_fd = -1, .restore = &r };
+	struct taking t = { .cfg = cfg };
 	int err = restore_open(&r, fd, fail);
-	int code;
+	int code = 0;
 
 	if (!err)
-		err = machine_saved_vls(&r.snap, &r.saved, fail);
+		err = configure(&r, fd, &t, args, fail);
 	if (!err)
-		err = take_options(cfg, &r.saved, fail);
-	if (!err) {
-		pin(cfg, &r.saved);
-		apply(cfg, args);
 		code = foreground_run(cfg, &how, fail);
-		print_findings(&r, stderr);
-	}
+	if (r.refused.text)
+		fputs(r.refused.text, stderr);
+	while (t.ntexts)
+		free(t.texts[--t.ntexts]);
 	restore_close(&r);
 	return err ? (int)fail->code : code;
 }
@@ -168,7 +305,6 @@ int cmd_restore(int argc, char **argv)
 	if (fd >= 0)
 		close(fd);
 	config_fini(&cfg);
-	opts_kept_free(&args.given);
 	if (fail.text[0])
 		fprintf(stderr, "vmm: %s\n", fail.text);
 	return code;

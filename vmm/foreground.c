@@ -409,6 +409,8 @@ static int foreground(struct run *run, struct fail *fail)
 
 	if (start(run, fail))
 		return fail->code;
+	if (run->how->restore && run->how->restore->check)
+		return EXIT_OK;
 	if (run->cfg->dry_run)
 		return print_plan(run, fail) ? (int)fail->code : EXIT_OK;
 	code = run_machine(run, fail);

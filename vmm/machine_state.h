@@ -10,8 +10,8 @@
 #include "vmm/snapshot.h"
 
 /*
- * A machine as sections of a snapshot: "machine" (what it was made of), "clock", "vcpu/N", "gic",
- * "psci" where it is ours, and "device/NAME" each. The machine stands still: vCPUs parked, nothing
+ * A machine as sections of a snapshot: "machine" (what it was made of), "disk/N" (which one it had,
+ * as it was left), "clock", "vcpu/N", "gic", "psci" where it is ours, and "device/NAME" each. The machine stands still: vCPUs parked, nothing
  * under way in its devices. RAM is the snapshot's own matter.
  */
 
@@ -34,6 +34,11 @@ int machine_saved_read(struct snapshot *snap, struct machine_saved *saved, struc
 /* Adds the SVE vector lengths, which the vCPUs' registers hold. EXIT_SNAPSHOT. */
 int machine_saved_vls(const struct snapshot *snap, struct machine_saved *saved, struct fail *fail);
 void machine_saved_free(struct machine_saved *saved);
+
+/* Compares the machine's disks with those that it had: what has been written to since is added to
+ * `refused`. Loads those sections. EXIT_SNAPSHOT. */
+int machine_check_disks(const struct machine *m, struct snapshot *snap, struct findings *refused,
+			struct fail *fail);
 
 /*
  * Loads all other sections into a machine that was made like the saved one and started, paused, and

@@ -75,6 +75,16 @@ static int load_ram(struct restore *r, struct fail *fail)
 	return snapshot_map(&r->snap, mem, fail);
 }
 
+static int check_disks(struct restore *r, struct machine *m, struct fail *fail)
+{
+	struct findings ignored = { 0 };
+	int err = machine_check_disks(m, &r->snap, r->allow_changed_disk ? &ignored : &r->refused,
+				      fail);
+
+	findings_free(&ignored);
+	return err;
+}
+
 int restore_machine(struct restore *r, struct machine *m, struct log *log, struct fail *fail)
 {
 	uint32_t hz = regs_clock_hz();
@@ -86,7 +96,9 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 		findings_add(&r->refused,
 			     "the guest's counter (CNTFRQ_EL0) runs at %u Hz, this host's at %u",
 			     r->saved.counter_hz, hz);
-	err = load_ram(r, fail);
+	err = check_disks(r, m, fail);
+	if (!err)
+		err = load_ram(r, fail);
 	if (!err)
 		err = machine_start_empty(m, fail);
 	if (!r->lazy && r->load.nthreads) {

@@ -13,7 +13,7 @@ struct restore {
 	struct snapshot snap;
 	struct machine_saved saved;
 	struct findings refused;
-	bool lazy, paused;
+	bool lazy, paused, check, allow_changed_disk;
 	/* private */
 	struct vm *vm;
 	struct log *log;
