@@ -290,7 +290,7 @@ int cmd_restore(int argc, char **argv)
 	int code = EXIT_CONFIG, fd = -1, words;
 
 	if (wants_help(argc, argv)) {
-		puts("usage: vmm restore [OPTIONS] FILE\n");
+		puts("usage: vmm restore [OPTIONS] FILE|-\n");
 		opts_help(restore_options, stdout);
 		return EXIT_OK;
 	}
@@ -299,7 +299,7 @@ int cmd_restore(int argc, char **argv)
 	if (words >= 0 && words != 1)
 		fail_set(&fail, EXIT_CONFIG, -EINVAL, "which file? usage: vmm restore FILE");
 	if (words == 1)
-		fd = open_file(argv[0], &fail);
+		fd = strcmp(argv[0], "-") ? open_file(argv[0], &fail) : dup(STDIN_FILENO);
 	if (fd >= 0)
 		code = restore(fd, &cfg, &args, &fail);
 	if (fd >= 0)

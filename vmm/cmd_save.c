@@ -18,6 +18,7 @@ enum { ANSWER_MS = 30000, LINE = 1024 };
 
 struct save_args {
 	bool keep_running, json;
+	bool to_stdout; /* is where the snapshot goes */
 };
 
 #define AT(field) .offset = offsetof(struct save_args, field)
@@ -117,7 +118,7 @@ static int follow(FILE *report, const struct save_args *args, struct fail *fail)
 		if (isatty(STDERR_FILENO))
 			fputs("\r\033[K", stderr);
 		if (args->json)
-			puts(copy);
+			fprintf(args->to_stdout ? stderr : stdout, "%s\n", copy);
 		return take_end(&obj, fail);
 	}
 	return fail_set(fail, EXIT_HOST, -EPIPE, "the machine has ended before it was saved");
@@ -155,8 +156,11 @@ static int save_to(const char *name, int fd, const struct save_args *args, struc
 static int save(const char *name, const char *path, const struct save_args *args, struct fail *fail)
 {
 	struct target target;
-	int err = target_open(&target, path, fail);
+	int err;
 
+	if (!strcmp(path, "-"))
+		return save_to(name, STDOUT_FILENO, args, fail);
+	err = target_open(&target, path, fail);
 	if (err)
 		return err;
 	err = save_to(name, target.fd, args, fail);
@@ -173,7 +177,7 @@ int cmd_save(int argc, char **argv)
 	int words;
 
 	if (argc == 1 && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))) {
-		puts("usage: vmm save [OPTIONS] NAME FILE\n");
+		puts("usage: vmm save [OPTIONS] NAME FILE|-\n");
 		opts_help(save_options, stdout);
 		return EXIT_OK;
 	}
@@ -181,6 +185,7 @@ int cmd_save(int argc, char **argv)
 	if (words >= 0 && words != 2)
 		fail_set(&fail, EXIT_CONFIG, -EINVAL,
 			 "which machine, and to which file? usage: vmm save NAME FILE");
+	args.to_stdout = words == 2 && !strcmp(argv[1], "-");
 	if (words == 2)
 		save(argv[0], argv[1], &args, &fail);
 	if (fail.text[0])

@@ -3,14 +3,27 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arch/arm64/regs_state.h"
 #include "vmm/vm.h"
 
 int restore_open(struct restore *r, int fd, struct fail *fail)
 {
-	int err = snapshot_open(&r->snap, fd, fail);
+	int err;
 
+	snapshot_init(&r->snap);
+	r->streamed = lseek(fd, 0, SEEK_CUR) < 0;
+	if (r->streamed && r->lazy)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"--lazy needs a file to read from; a pipe is none");
+	if (r->streamed) {
+		err = frames_open(&r->frames, fd, fail);
+		if (!err)
+			err = frames_sections(&r->frames, &r->snap, fail);
+	} else {
+		err = snapshot_open(&r->snap, fd, fail);
+	}
 	return err ? err : machine_saved_read(&r->snap, &r->saved, fail);
 }
 
@@ -65,8 +78,11 @@ static int check_findings(const struct restore *r, struct fail *fail)
 static int load_ram(struct restore *r, struct fail *fail)
 {
 	struct guest_mem *mem = &r->vm->mem;
-	int err = snapshot_fits(&r->snap, mem, fail);
+	int err;
 
+	if (r->streamed)
+		return frames_rest(&r->frames, &r->snap, mem, fail);
+	err = snapshot_fits(&r->snap, mem, fail);
 	if (err)
 		return err;
 	if (!r->lazy)
@@ -124,6 +140,8 @@ void restore_stop(struct restore *r)
 
 void restore_close(struct restore *r)
 {
+	if (r->streamed)
+		frames_close(&r->frames);
 	snapshot_free(&r->snap);
 	machine_saved_free(&r->saved);
 	findings_free(&r->refused);

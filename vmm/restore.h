@@ -3,7 +3,7 @@
 #define VMM_RESTORE_H
 
 #include "vmm/machine_state.h"
-#include "vmm/snapshot.h"
+#include "vmm/snapshot_stream.h"
 
 /*
  * A machine that comes out of a snapshot. The order is safe: nothing runs before everything was
@@ -15,6 +15,8 @@ struct restore {
 	struct findings refused;
 	bool lazy, paused, check, allow_changed_disk;
 	/* private */
+	bool streamed; /* through a pipe: sections and RAM come as they come */
+	struct frames frames;
 	struct vm *vm;
 	struct log *log;
 	struct snapshot_load load;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "vmm/machine_state.h"
-#include "vmm/snapshot.h"
+#include "vmm/snapshot_stream.h"
 #include "vmm/vm.h"
 
 enum { LINE = 1024, ROUNDS_MAX = 1000 };
@@ -102,6 +102,28 @@ static void settle(struct vm *vm)
 	}
 }
 
+/* A machine that goes on writes to its disks, and what was saved no longer fits them. */
+static int check_disks(const struct save *save, const struct config *cfg, struct fail *fail)
+{
+	for (unsigned int i = 0; i < cfg->ndisks; i++)
+		if (save->keep_running && !cfg->disks[i].ro)
+			return fail_set(
+				fail, EXIT_CONFIG, -EINVAL,
+				"--keep-running: the machine would go on writing to %s, and "
+				"the snapshot be worth nothing; leave it out",
+				cfg->disks[i].path);
+	return 0;
+}
+
+static int write_all(struct save *save, struct snapshot *snap, const struct guest_mem *mem,
+		     const struct snapshot_progress *progress, uint64_t *bytes, struct fail *fail)
+{
+	bool pipe = lseek(save->fd, 0, SEEK_CUR) < 0;
+
+	return pipe ? snapshot_send(snap, mem, save->fd, progress, bytes, fail)
+		    : snapshot_write(snap, mem, save->fd, progress, bytes, fail);
+}
+
 bool save_do(struct save *save, struct machine *m)
 {
 	struct reporter reporter = { .fd = save->report };
@@ -112,11 +134,14 @@ bool save_do(struct save *save, struct machine *m)
 	struct snapshot snap;
 	int err;
 
-	settle(vm);
 	snapshot_init(&snap);
-	err = machine_save(m, &snap, &fail);
+	err = check_disks(save, machine_config(m), &fail);
+	if (!err) {
+		settle(vm);
+		err = machine_save(m, &snap, &fail);
+	}
 	if (!err)
-		err = snapshot_write(&snap, &vm->mem, save->fd, &progress, &bytes, &fail);
+		err = write_all(save, &snap, &vm->mem, &progress, &bytes, &fail);
 	snapshot_free(&snap);
 	report_end(save, &fail, bytes, loop_now_ns() - began);
 	save_end(save);

@@ -132,6 +132,47 @@ flip() {
 	printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
+# Through a pipe, to a machine that starts while the other one still writes.
+pipes() {
+	fresh
+	start run --nodefaults --name pipe -m 4 -k hop.bin
+	line out 'hop 1'
+	first=$pid
+	mkfifo through
+	timeout 60 vmm restore --name piped - <through >>out 2>>err &
+	pid=$!
+	vmm save pipe - >through 2>err.save
+	check 'save to a pipe' "$(cat err.save)" test $? -eq 0
+	wait $first
+	check 'ends when sent' "status $?" test $? -eq 36
+	state piped running
+	check 'restore from a pipe' "$(cat out err)" test "$(vmm list | grep -c '^piped .*running')" -eq 1
+	vmm save piped file 2>err.save
+	ended 36
+	start restore file
+	printf x >&4
+	line out 'hop 2' && printf x >&4 && line out 'hop 3' && printf q >&4
+	check 'and on from a file' "$(cat out err)" ended 0
+	start run --nodefaults --name pipe -m 4 -k hop.bin
+	line out 'hop 1' 2
+	# A reader that comes and goes before anything is written.
+	: <through &
+	reader=$!
+	exec 7>through
+	wait $reader
+	vmm save pipe - >&7 2>err.save
+	check 'a broken pipe' "$(cat err.save)" test $? -eq 4
+	exec 7>&-
+	check 'ends nothing' "$(vmm list)" test "$(vmm list | grep -c '^pipe .*running')" -eq 1
+	vmm save pipe - 2>err.save | cat >whole
+	ended 36
+	for cut in 10 100 $(($(stat -c %s whole) / 2)) $(($(stat -c %s whole) - 1)); do
+		head -c "$cut" whole | timeout 60 vmm restore - >/dev/null 2>err
+		check "a stream of $cut bytes" "$(cat err)" grep -q 'ends too soon' err
+	done
+	refuse '--lazy from a pipe' 2 'pipe' restore --lazy -
+}
+
 damaged() {
 	fresh
 	start run --nodefaults --name bad -m 4 -k hop.bin
@@ -160,7 +201,7 @@ damaged() {
 	check 'nothing runs' "$(vmm list)" test -z "$(vmm list)"
 }
 
-groups='registers files damaged'
+groups='registers files pipes damaged'
 while [ $# -gt 0 ]; do
 	case $1 in
 	hops=*) hops=${1#hops=} ;;

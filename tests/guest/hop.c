@@ -127,16 +127,24 @@ static void fill(unsigned int hop)
 }
 
 /* What a context switch would keep: values that the guest chose, none with an effect. */
-#define KEPT(X)                                                                        \
-	X(tpidr_el0)                                                                   \
-	X(tpidrro_el0) X(tpidr_el1) X(contextidr_el1) X(far_el1) X(elr_el1) X(par_el1) \
-		X(dbgbvr0_el1) X(dbgwvr0_el1) X(dbgbvr1_el1) X(afsr0_el1)
+#define KEPT(X)            \
+	X(tpidr_el0);      \
+	X(tpidrro_el0);    \
+	X(tpidr_el1);      \
+	X(contextidr_el1); \
+	X(far_el1);        \
+	X(elr_el1);        \
+	X(par_el1);        \
+	X(dbgbvr0_el1);    \
+	X(dbgwvr0_el1);    \
+	X(dbgbvr1_el1);    \
+	X(afsr0_el1);
 
 static void set_registers(unsigned int hop)
 {
 	u64 v = 0x123456789ab0UL + ((u64)hop << 12);
 
-#define X(name) sysreg_write(name, (v += 0x1000) & 0x7ffffffff000UL);
+#define X(name) sysreg_write(name, (v += 0x1000) & 0x7ffffffff000UL)
 	KEPT(X)
 #undef X
 	sysreg_write(afsr0_el1, 0);
@@ -153,7 +161,7 @@ static void get_registers(struct kept *k)
 {
 	unsigned int n = 0;
 
-#define X(name) k->v[n++] = sysreg_read(name);
+#define X(name) k->v[n++] = sysreg_read(name)
 	KEPT(X)
 #undef X
 	k->v[n++] = sysreg_read(fpcr);
