@@ -201,6 +201,49 @@ sed -n 's/^echo: //p' out | grep -vx -e hello -e quit >echoed
 check 'hvc text' 'what came back differs' cmp text echoed
 limit=20 input=
 
+# Polled output, which the kernel queues: whole, from every end, and in order from every CPU.
+i=0
+while [ $i -lt 300 ]; do
+	echo "cpu 0 line $i abcdefghijklmnopqrstuvwxyz"
+	i=$((i + 1))
+done >lines.0
+sed 's/^cpu 0/cpu 1/' lines.0 >lines.1
+{ cat lines.0; printf 'half a line'; } >half
+for row in off:0: reset:32:--no-reboot 'crash:33:--unmapped stop'; do
+	end=${row%%:*} row=${row#*:}
+	limit=60
+	# shellcheck disable=SC2086
+	vmm_run --nodefaults -k burst.bin -p "op=$end n=300" ${row#*:}
+	expect "burst, $end" "${row%%:*}"
+	head -c "$(stat -c %s half)" out >head
+	check "burst, $end, whole" 'something is missing' cmp half head
+done
+vmm_run --nodefaults -k burst.bin -p 'op=lines n=300' -c 2
+expect 'burst, 2 CPUs' 0
+grep -a '^cpu' out >all
+for cpu in 0 1; do
+	grep "^cpu $cpu" all >one
+	check "burst, lines of CPU $cpu" 'not all, or not in order' cmp one lines.$cpu
+done
+check 'burst, no other lines' 'a line is broken' test "$(wc -l <all)" -eq 600
+vmm_run --nodefaults -k burst.bin -p 'op=bytes n=13000' -c 2
+expect 'burst, bytes' 0
+head -n 1 out | tr -cd a-m >one
+head -n 1 out | tr -cd A-M | tr A-M a-m >two
+i=0
+while [ $i -lt 1000 ]; do
+	printf abcdefghijklm
+	i=$((i + 1))
+done >bytes
+check 'burst, bytes of CPU 0' 'not all, or not in order' cmp one bytes
+check 'burst, bytes of CPU 1' 'not all, or not in order' cmp two bytes
+{ cat text; printf .; } >typed
+input=typed vmm_run --nodefaults -k burst.bin -p op=echo
+expect 'burst, echo' 0 ready
+sed '1d;$d' out >echoed
+check 'burst, echoed text' 'what came back differs' cmp text echoed
+limit=20 input=
+
 # A reader that has gone away, or never was, does not end the guest.
 { timeout 20 vmm run --nodefaults -k timer.bin; echo $? >status; } </dev/null 2>err | true
 read -r status <status
