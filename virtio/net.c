@@ -43,6 +43,9 @@ static void backend_event(struct loop_fd *src, uint32_t events)
 	struct net_pair *pair = container_of(src, struct net_pair, src);
 	struct net_backend *be = pair->net->be;
 
+	net_vhost_update(pair->net);
+	if (net_vhost_serves(pair->net, pair->index))
+		return;
 	if (events & EPOLLOUT && be->ops->flush)
 		be->ops->flush(be);
 	if (events & EPOLLOUT && pair->tx_blocked) {
@@ -58,14 +61,17 @@ static void net_notify(struct virtio_dev *vdev, unsigned int q)
 	struct net *net = to_net(vdev);
 	struct net_pair *pair = &net->pairs[q / 2];
 
-	if (q == ctrl_queue(net) && virtio_has(vdev, VIRTIO_NET_F_CTRL_VQ))
+	net_vhost_update(net);
+	if (q == ctrl_queue(net)) {
 		virtio_serve(vdev, q, net_ctrl_serve);
-	else if (q >= ctrl_queue(net))
-		return;
-	else if (q == rx_queue(pair))
-		net_receive(pair);
-	else if (!pair->tx_blocked)
-		send_all(pair);
+		/* It may have changed how many pairs there are, or broken the device. */
+		net_vhost_update(net);
+	} else if (q < ctrl_queue(net) && !net_vhost_serves(net, q / 2)) {
+		if (q == rx_queue(pair))
+			net_receive(pair);
+		else if (!pair->tx_blocked)
+			send_all(pair);
+	}
 }
 
 /* The backend's peer is gone for good. */
@@ -91,6 +97,7 @@ static void net_start(struct virtio_dev *vdev)
 	struct net *net = to_net(vdev);
 
 	net_ctrl_apply(net);
+	net_vhost_update(net);
 	if (net->announce)
 		virtio_config_changed(vdev);
 	net->announce = false;
@@ -100,6 +107,7 @@ static void net_stop(struct virtio_dev *vdev, unsigned int q)
 {
 	struct net *net = to_net(vdev);
 
+	net_vhost_stop(net, q / 2);
 	if (q % 2 == 0 && q / 2 < net->npairs)
 		net_rx_stop(&net->pairs[q / 2].rx);
 }
@@ -112,6 +120,14 @@ static void net_reset(struct virtio_dev *vdev)
 	net_ctrl_apply(net);
 }
 
+static void net_sync(struct virtio_dev *vdev)
+{
+	struct net *net = to_net(vdev);
+
+	for (unsigned int i = 0; i < net->npairs; i++)
+		net_vhost_stop(net, i);
+}
+
 /* A packet held for want of buffers is not saved: networks lose packets. */
 static void net_state(struct virtio_dev *vdev, struct state *s)
 {
@@ -122,6 +138,7 @@ static void net_destroy(struct virtio_dev *vdev)
 {
 	struct net *net = to_net(vdev);
 
+	net_vhost_close(net);
 	for (unsigned int i = 0; net->pairs && i < net->npairs; i++) {
 		loop_fd_del(vdev->dev.env.loop, &net->pairs[i].src);
 		net_rx_fini(&net->pairs[i].rx);
@@ -142,6 +159,7 @@ static const struct virtio_ops net_ops = {
 	.notify = net_notify,
 	.stop = net_stop,
 	.reset = net_reset,
+	.sync = net_sync,
 	.state = net_state,
 	.destroy = net_destroy,
 };
@@ -242,5 +260,7 @@ int net_create(const struct device_env *env, const struct net_config *cfg, struc
 		err = open_backend(net, cfg, fail);
 	if (!err)
 		err = watch_backend(net, fail);
+	if (!err && cfg->vhost)
+		err = net_vhost_open(net, fail);
 	return virtio_finish(&net->vdev, err, out, fail);
 }

@@ -24,12 +24,13 @@ struct net_config {
 	bool has_mac; /* otherwise a random, locally administered one */
 	uint8_t mac[6];
 	unsigned int queues; /* pairs of them */
+	bool vhost; /* the kernel serves the rings */
 	unsigned int mtu; /* what the guest is told, 68 to 65535; 0: nothing */
 	struct net_forward fwd[NET_FORWARDS_MAX];
 	unsigned int nfwd;
 };
 
-/* Reads "mode=tap[,tapif=NAME|,fd=N]", "mode=user[,fwd=[ADDR:]HOST:GUEST[/udp]]..." (both with
+/* Reads "mode=tap[,tapif=NAME|,fd=N][,queues=N][,vhost=on]", "mode=user[,fwd=[ADDR:]HOST:GUEST[/udp]]..." (both with
  * [,mac=MAC][,mtu=N]) or "mode=none" as --network takes it (guest_mac= is mac=). Fills all but
  * `transport`; strings point into `arg`, which is written to. 0, or -EINVAL with `fail` set. */
 int net_parse(struct net_config *cfg, char *arg, struct fail *fail);

@@ -193,8 +193,11 @@ static int set_pairs(struct net *net, unsigned int command, struct virtq_chain *
 	uint16_t pairs;
 
 	(void)command;
-	if (take(chain, &pairs, sizeof(pairs)) || !pairs || pairs > net->npairs ||
-	    net->be->ops->enable(net->be, pairs))
+	if (take(chain, &pairs, sizeof(pairs)) || !pairs || pairs > net->npairs)
+		return -EINVAL;
+	for (unsigned int i = pairs; i < before; i++)
+		net_vhost_stop(net, i);
+	if (net->be->ops->enable(net->be, pairs))
 		return -EINVAL;
 	net->ctrl.pairs = pairs;
 	/* What waits there has given its edge already. */

@@ -119,6 +119,15 @@ static int parse_queues(struct net_config *cfg, char *value, struct fail *fail)
 	return 0;
 }
 
+static int parse_vhost(struct net_config *cfg, char *value, struct fail *fail)
+{
+	cfg->vhost = !strcmp(value, "on");
+	if (!cfg->vhost && strcmp(value, "off"))
+		return fail_set(fail, EXIT_CONFIG, -EINVAL, "--network: vhost=%s is not on or off",
+				value);
+	return 0;
+}
+
 /* [ADDR:]HOST:GUEST[/tcp|/udp], the address perhaps in brackets: cut up in place. */
 static bool read_forward(struct net_forward *fwd, char *text)
 {
@@ -182,6 +191,7 @@ static const struct {
 	{ "mode", parse_mode, ~0u },
 	{ "tapif", parse_tapif, 1 << NET_TAP },
 	{ "queues", parse_queues, 1 << NET_TAP },
+	{ "vhost", parse_vhost, 1 << NET_TAP },
 	{ "fd", parse_fd, 1 << NET_TAP },
 	{ "mac", parse_mac, ~0u },
 	{ "guest_mac", parse_mac, ~0u },
@@ -201,11 +211,11 @@ static int parse_part(struct net_config *cfg, const char *key, char *value, unsi
 		*seen |= 1u << i;
 		return parts[i].parse(cfg, value, fail);
 	}
-	return fail_set(
-		fail, EXIT_CONFIG, -EINVAL,
-		"--network: unknown part '%s'; known are mode=, tapif=NAME, fd=N, queues=N, "
-		"fwd=HOST:GUEST, mac=MAC and mtu=N",
-		key);
+	return fail_set(fail, EXIT_CONFIG, -EINVAL,
+			"--network: unknown part '%s'; known are mode=, tapif=NAME, fd=N, "
+			"queues=N, vhost=on, "
+			"fwd=HOST:GUEST, mac=MAC and mtu=N",
+			key);
 }
 
 /* What does not go together. */

@@ -61,6 +61,7 @@ struct net {
 	uint8_t mac[6]; /* before the driver changes it */
 	struct net_ctrl ctrl;
 	bool vlan_filter; /* tagged packets of other VLANs are dropped */
+	struct net_vhost *vhost; /* NULL: we serve the rings ourselves */
 	bool announce; /* the driver is to be told when it runs */
 	struct net_backend *be;
 	struct net_pair *pairs;
@@ -102,6 +103,14 @@ int64_t net_ctrl_serve(struct virtio_dev *vdev, struct virtq_chain *chain);
 void net_ctrl_apply(struct net *net);
 void net_ctrl_reset(struct net *net);
 void net_ctrl_state(struct net *net, struct state *s);
+
+/* net_vhost.c: hands pairs to the kernel, and takes them back, as their queues start and stop;
+ * whether the kernel serves pair i; takes it back. */
+int net_vhost_open(struct net *net, struct fail *fail);
+void net_vhost_close(struct net *net); /* also a half-open one */
+void net_vhost_update(struct net *net);
+bool net_vhost_serves(const struct net *net, unsigned int i);
+void net_vhost_stop(struct net *net, unsigned int i);
 
 /* net_features.c: the TUN_F_* that a backend can do, of those that make sense together; the
  * features they allow; what a driver's features mean to the backend; whether these fit together. */

@@ -279,6 +279,7 @@ int tap_open(const struct net_config *cfg, struct device *dev, struct net_backen
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "%s: out of memory", dev->name);
 	tap->be = (struct net_backend){ .ops = &tap_ops, .headers = true, .dev = dev };
 	err = cfg->fd >= 0 ? open_fd(tap, cfg->fd, fail) : open_named(tap, cfg, fail);
+	tap->be.in_kernel = tap->be.headers;
 	if (err)
 		tap_destroy(&tap->be);
 	else

@@ -107,6 +107,12 @@ struct virtio_queue *virtio_selected(struct virtio_dev *vdev)
 
 /* --- queue work -------------------------------------------------------------------------------- */
 
+void virtio_interrupt(struct virtio_dev *vdev, unsigned int q)
+{
+	vdev->isr |= VIRTIO_ISR_QUEUE;
+	vdev->transport->queue_interrupt(vdev, q);
+}
+
 void virtio_publish(struct virtio_dev *vdev, unsigned int q)
 {
 	struct virtio_queue *queue = &vdev->queues[q];
@@ -115,10 +121,8 @@ void virtio_publish(struct virtio_dev *vdev, unsigned int q)
 	queue->interrupts += wanted;
 	queue->suppressed += !wanted && queue->published != queue->vq.requests;
 	queue->published = queue->vq.requests;
-	if (!wanted)
-		return;
-	vdev->isr |= VIRTIO_ISR_QUEUE;
-	vdev->transport->queue_interrupt(vdev, q);
+	if (wanted)
+		virtio_interrupt(vdev, q);
 }
 
 void virtio_serve(struct virtio_dev *vdev, unsigned int q,
@@ -335,6 +339,8 @@ static void device_state(struct device *dev, struct state *s)
 
 	if (s->loading)
 		device_reset(dev);
+	else if (vdev->ops->sync)
+		vdev->ops->sync(vdev);
 	state_u64(s, "features", &vdev->features);
 	state_u32(s, "status", &vdev->status);
 	state_u32(s, "isr", &vdev->isr);

@@ -58,6 +58,9 @@ struct virtio_ops {
 	/* The driver writes config space; `off` and `size` lie within it. */
 	void (*config_write)(struct virtio_dev *vdev, uint32_t off, unsigned int size,
 			     uint64_t val);
+	/* State is about to be saved: what others serve is taken back, so that queue positions are
+	 * final. The class goes on by itself when the loop does. */
+	void (*sync)(struct virtio_dev *vdev);
 	/* The class's own part of the state. */
 	void (*state)(struct virtio_dev *vdev, struct state *s);
 	/* Adds the class's figures to an object, for people. */
@@ -149,6 +152,9 @@ static inline struct virtq *virtio_vq(struct virtio_dev *vdev, unsigned int q)
 
 /* Shows what was pushed to queue q and interrupts if the driver wants it: once a batch. */
 void virtio_publish(struct virtio_dev *vdev, unsigned int q);
+
+/* Interrupts the driver for queue q, for buffers that somebody else has shown it. */
+void virtio_interrupt(struct virtio_dev *vdev, unsigned int q);
 
 /* Calls ops->notify(q) again on the loop thread, after others had their turn. Any thread. */
 void virtio_kick(struct virtio_dev *vdev, unsigned int q);

@@ -98,6 +98,13 @@ void virtq_disable(struct virtq *vq)
 	vq->bytes = old.bytes;
 }
 
+void virtq_seek(struct virtq *vq, uint16_t pos)
+{
+	assert(vq->ready && !vq->packed && !virtq_inflight(vq));
+	vq->next_avail = vq->next_used = vq->published = vq->avail_seen = pos;
+	vq->joinable = false;
+}
+
 uint16_t virtq_inflight(const struct virtq *vq)
 {
 	return vq->layout->inflight(vq);

@@ -106,6 +106,10 @@ void virtq_disable(struct virtq *vq);
  * one, in a packed ring as many as it has descriptors there. */
 uint16_t virtq_inflight(const struct virtq *vq);
 
+/* Moves an open split queue, of which no chain is in flight, to where somebody else has used it up
+ * to: entries before `pos` are used, and the driver has been shown so. */
+void virtq_seek(struct virtq *vq, uint16_t pos);
+
 /* A chain that uses the caller's array first, and malloc() only for more entries than `cap`. */
 void virtq_chain_init(struct virtq_chain *chain, struct iovec *iov, unsigned int cap);
 void virtq_chain_free(struct virtq_chain *chain);

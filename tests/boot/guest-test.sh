@@ -105,7 +105,6 @@ tap() {
 		# shellcheck disable=SC2086
 		chroot /newroot iperf3 -c 10.9.0.1 -t 2 -P 4 $way | sed -n "s/^.SUM.* \([0-9.]* .bits.sec\).*receiver/iperf$way: \1/p"
 	done
-	sed -n 's/^ *[0-9]*: \(.*\) .* Edge *\(virtio.*\)/interrupts: \2 \1/p' /proc/interrupts
 	cat /sys/class/net/eth0/statistics/rx_errors | sed 's/^/errors: /'
 }
 
