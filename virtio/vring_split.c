@@ -138,13 +138,15 @@ static int walk_chain(struct virtq_walk *w, uint16_t head)
 static int avail_count(struct virtq *vq)
 {
 	const struct avail_ring *avail = vq->avail_ring;
+	uint16_t idx;
 
 	if (vq->avail_seen == vq->next_avail) {
-		vq->avail_seen = atomic_load_explicit(&avail->idx, memory_order_acquire);
+		idx = atomic_load_explicit(&avail->idx, memory_order_acquire);
 		/* With those in flight there are at most `num` (2.7.13.3.1 follows from it): a
 		 * jump, and an index that goes back, show as too large a distance. */
-		if ((uint16_t)(vq->avail_seen - vq->next_avail) > vq->num - split_inflight(vq))
+		if ((uint16_t)(idx - vq->next_avail) > vq->num - split_inflight(vq))
 			return -EPROTO;
+		vq->avail_seen = idx;
 	}
 	return (uint16_t)(vq->avail_seen - vq->next_avail);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The programs that tests/bench runs on the arm64 host beside the tiny guests.
+# The programs that tests/bench runs on the arm64 host beside the tiny guests, and native/vring_bench,
+# which runs here.
 
 METERS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
@@ -8,5 +9,10 @@ $(BUILD)/bench/%: tests/bench/%.c | $(SYSROOT)
 	$(call SAY,CC)
 	$(Q)$(TARGET_CC) $(TARGET_FLAGS) -static -o $@ $<
 
-bench: $(METERS) t1-guests
--include $(METERS:=.d)
+VRING_BENCH := $(patsubst %.c,$(NATIVE)/%.o,$(wildcard tests/bench/native/*.c))
+$(NATIVE)/vring_bench: $(VRING_BENCH) $(NATIVE)/libportable.a
+	$(call SAY,LINK)
+	$(Q)$(HOST_CC) $(NATIVE_FLAGS) -o $@ $^
+
+bench: $(METERS) t1-guests $(NATIVE)/vring_bench
+-include $(METERS:=.d) $(VRING_BENCH:.o=.d)

@@ -703,6 +703,7 @@ START_TEST(hostile_avail_index)
 	ck_assert_int_eq(virtq_pop(&vq, &chain), 0);
 	add(DATA, 1, false);
 	ck_assert_int_eq(virtq_pop(&vq, &chain), -EPROTO);
+	ck_assert_int_eq(virtq_pop(&vq, &chain), -EPROTO);
 	/* Backwards. */
 	open_ring(4, 0);
 	add(DATA, 1, false);
