@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "virtio/uring.h"
 #include "vmm/core/device.h"
 
 static struct fake_disk *to_fake(const struct disk *disk)
@@ -177,4 +178,16 @@ void fake_disk_feed(struct fake_disk *fake, size_t len)
 			abort();
 		}
 	}
+}
+
+bool fake_disk_has_ring(void)
+{
+	struct uring ring;
+	int err = uring_create(&ring, 1);
+
+	if (err)
+		fprintf(stderr, "no io_uring here (%s): its tests are left out\n", strerror(-err));
+	else
+		uring_destroy(&ring);
+	return !err;
 }

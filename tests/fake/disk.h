@@ -34,6 +34,10 @@ struct fake_disk {
 void fake_disk_init(struct fake_disk *fake);
 void fake_disk_fini(struct fake_disk *fake);
 
+/* Whether this machine gives io_uring; says on stderr that tests are left out where not (containers
+ * often forbid it). */
+bool fake_disk_has_ring(void);
+
 /* Transfers end only after fake_disk_release(). */
 void fake_disk_hold(struct fake_disk *fake);
 void fake_disk_release(struct fake_disk *fake);
