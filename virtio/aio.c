@@ -179,9 +179,11 @@ void aio_start(struct aio *aio, struct aio_op *op)
 
 void aio_submit(struct aio *aio)
 {
-	unsigned int left = uring_submit(&aio->ring);
+	unsigned int left;
 
-	for (; left; left--) {
+	if (!aio->ring.inflight)
+		return;
+	for (left = uring_submit(&aio->ring); left; left--) {
 		struct aio_op *op = (struct aio_op *)(uintptr_t)uring_untaken(&aio->ring);
 
 		aio->ring_queue[op->queue]--;
