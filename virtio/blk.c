@@ -1,65 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "virtio/blk.h"
+#include "virtio/blk_config.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "virtio/disk.h"
-#include "vmm/core/opts.h"
+#include "virtio/blk.h"
 
 enum {
-	BLK_QUEUE = 256,
-	/* With header and status a request just fits the queue, for drivers without indirect
-	 * descriptors. */
-	BLK_SEG_MAX = BLK_QUEUE - 2,
 	BLK_IOV_FIRST = 4,
 	/* Requests a round of the loop, since each may copy a megabyte. */
 	BLK_BATCH = 64,
-	SECTOR_SHIFT = 9,
 };
 
 struct blk;
 
 /*
- * One request: from the pop to the push, and while a job is under way to its `done`. Its buffers
- * are guest RAM itself: checked once, never copied.
+ * One request: from the pop to the push. Its buffers are guest RAM itself: checked once, never
+ * copied.
  */
 struct request {
-	struct loop_job job;
+	struct aio_op op;
 	struct blk *blk;
-	struct request *next; /* in `idle` or `finished` */
+	struct request *next; /* in `idle` */
 	struct virtq_chain chain;
 	uint8_t *status; /* the chain's last byte */
 	uint32_t type;
-	off_t off;
-	int result; /* 0 or -errno */
+	uint64_t sector;
 	size_t data; /* bytes written for the driver, if it ends well */
 	struct iovec iov[BLK_IOV_FIRST];
 };
 
-/*
- * What the disk can do without waiting (page cache, tmpfs) is done on the loop thread; the rest by
- * loop_offload. A job's transfer runs without the device's lock and reports to `finished`; whichever
- * `done` comes first pushes all that are there, with one interrupt.
- */
+/* What the disk can do without waiting is done in place; the rest goes to `aio`. */
 struct blk {
 	struct virtio_dev vdev;
-	struct disk disk;
+	struct disk *disk;
+	struct aio aio;
 	struct virtio_blk_config config;
 	char serial[VIRTIO_BLK_ID_BYTES];
-	struct request *idle; /* for reuse; under the device's lock */
-	unsigned int jobs; /* offloaded, `done` not run; under the device's lock */
-
-	pthread_mutex_t lock; /* after the device's lock; guards the rest */
-	pthread_cond_t quiet; /* `working` became 0 */
-	unsigned int working; /* offloaded, transfer not over */
-	struct request *finished; /* transfer over, not pushed; newest first */
-	atomic_bool cancel; /* transfers that have not begun shall not */
+	struct request *idle; /* for reuse */
+	uint32_t pushed; /* queues with something to publish */
 };
 
 static struct blk *to_blk(struct virtio_dev *vdev)
@@ -67,7 +48,15 @@ static struct blk *to_blk(struct virtio_dev *vdev)
 	return container_of(vdev, struct blk, vdev);
 }
 
-/* --- requests ---------------------------------------------------------------------------------- */
+/* 5.2.6.2: a driver that cannot flush, or has said so, expects a write-through cache. */
+static bool write_through(const struct blk *blk)
+{
+	if (!virtio_has(&blk->vdev, VIRTIO_BLK_F_FLUSH))
+		return true;
+	return virtio_has(&blk->vdev, VIRTIO_BLK_F_CONFIG_WCE) && !blk->config.wce;
+}
+
+/* --- the life of a request --------------------------------------------------------------------- */
 
 static struct request *request_get(struct blk *blk)
 {
@@ -91,12 +80,13 @@ static void request_put(struct request *req)
 	req->blk->idle = req;
 }
 
-/* Writes the status and gives the chain back; virtio_publish() follows once a batch. */
-static void request_push(struct request *req)
+/* Writes the status and gives the chain back; publish() follows once a batch. */
+static void request_push(struct request *req, int result)
 {
-	size_t len = req->result ? 0 : req->data;
+	struct blk *blk = req->blk;
+	size_t len = result ? 0 : req->data;
 
-	switch (req->result) {
+	switch (result) {
 	case 0:
 		*req->status = VIRTIO_BLK_S_OK;
 		break;
@@ -110,125 +100,49 @@ static void request_push(struct request *req)
 	 * was left out. */
 	if (len + 1 == req->chain.wrote)
 		len++;
-	virtq_push(virtio_vq(&req->blk->vdev, 0), &req->chain, len);
+	virtq_push(virtio_vq(&blk->vdev, req->op.queue), &req->chain, len);
+	blk->pushed |= 1u << req->op.queue;
 }
 
-/* The transfer itself, waiting as long as it takes: any thread. */
-static int request_transfer(struct request *req)
+static void publish(struct blk *blk)
 {
-	struct blk *blk = req->blk;
-	struct virtq_iov *v = req->type == VIRTIO_BLK_T_IN ? &req->chain.in : &req->chain.out;
-	struct iovec *iov = v->iov + v->at;
-	unsigned int n = v->n - v->at;
+	uint32_t pushed = blk->pushed;
 
-	switch (req->type) {
-	case VIRTIO_BLK_T_IN:
-		return disk_read(&blk->disk, iov, n, v->left, req->off);
-	case VIRTIO_BLK_T_OUT:
-		/* 5.2.6.2: a driver that cannot flush expects a write-through cache. */
-		return disk_write(&blk->disk, iov, n, v->left, req->off,
-				  !virtio_has(&blk->vdev, VIRTIO_BLK_F_FLUSH));
-	default:
-		return disk_flush(&blk->disk);
-	}
+	blk->pushed = 0;
+	for (unsigned int q = 0; pushed; q++, pushed >>= 1)
+		if (pushed & 1)
+			virtio_publish(&blk->vdev, q);
 }
 
-/* The same if it is over at once: whether req->result tells. */
-static bool request_try(struct request *req)
+static void aio_done(struct aio_op *op)
 {
-	struct blk *blk = req->blk;
-	struct virtq_iov *v = req->type == VIRTIO_BLK_T_IN ? &req->chain.in : &req->chain.out;
-	struct iovec *iov = v->iov + v->at;
-	unsigned int n = v->n - v->at;
-
-	req->result = -EAGAIN;
-	if (req->type == VIRTIO_BLK_T_IN)
-		req->result = disk_try_read(&blk->disk, iov, n, v->left, req->off);
-	else if (req->type == VIRTIO_BLK_T_OUT && virtio_has(&blk->vdev, VIRTIO_BLK_F_FLUSH))
-		req->result = disk_try_write(&blk->disk, iov, n, v->left, req->off);
-	return req->result != -EAGAIN;
+	/* The ring of a queue that was stopped is the driver's again. */
+	if (!op->stale)
+		request_push(container_of(op, struct request, op), op->result);
 }
 
-/* --- offloading -------------------------------------------------------------------------------- */
-
-static void job_work(struct loop_job *job)
+static void aio_release(struct aio_op *op)
 {
-	struct request *req = container_of(job, struct request, job);
-	struct blk *blk = req->blk;
-
-	req->result = atomic_load(&blk->cancel) ? -ECANCELED : request_transfer(req);
-	pthread_mutex_lock(&blk->lock);
-	req->next = blk->finished;
-	blk->finished = req;
-	if (!--blk->working)
-		pthread_cond_broadcast(&blk->quiet);
-	pthread_mutex_unlock(&blk->lock);
+	request_put(container_of(op, struct request, op));
 }
 
-static struct request *take_finished(struct blk *blk)
+static void aio_batch(struct aio *aio)
 {
-	struct request *list;
-
-	pthread_mutex_lock(&blk->lock);
-	list = blk->finished;
-	blk->finished = NULL;
-	pthread_mutex_unlock(&blk->lock);
-	return list;
+	publish(container_of(aio, struct blk, aio));
 }
 
-static void job_done(struct loop_job *job)
-{
-	struct request *own = container_of(job, struct request, job);
-	struct blk *blk = own->blk;
+static const struct aio_ops blk_aio_ops = {
+	.done = aio_done,
+	.release = aio_release,
+	.batch = aio_batch,
+};
 
-	/* Those of a queue that was stopped meanwhile are no longer in the list. */
-	for (struct request *req = take_finished(blk); req; req = req->next)
-		request_push(req);
-	virtio_publish(&blk->vdev, 0);
-	blk->jobs--;
-	request_put(own);
-}
-
-/* Returns whether job_done() will end it; otherwise req->result tells. */
-static bool offload(struct request *req)
-{
-	struct blk *blk = req->blk;
-
-	req->job = (struct loop_job){ .dev = &blk->vdev.dev, .work = job_work, .done = job_done };
-	pthread_mutex_lock(&blk->lock);
-	blk->working++;
-	pthread_mutex_unlock(&blk->lock);
-	if (!loop_offload(blk->vdev.dev.env.loop, &req->job)) {
-		blk->jobs++;
-		return true;
-	}
-	/* No thread to be had: slow, but right. */
-	pthread_mutex_lock(&blk->lock);
-	blk->working--;
-	pthread_mutex_unlock(&blk->lock);
-	req->result = request_transfer(req);
-	return false;
-}
-
-/*
- * A transfer under way reads or writes guest memory, so the queue's end waits for it; those that
- * wait in line are told not to begin. Their `done` comes later and finds nothing to push.
- */
 static void blk_stop(struct virtio_dev *vdev, unsigned int q)
 {
-	struct blk *blk = to_blk(vdev);
-
-	(void)q;
-	atomic_store(&blk->cancel, true);
-	pthread_mutex_lock(&blk->lock);
-	while (blk->working)
-		pthread_cond_wait(&blk->quiet, &blk->lock);
-	blk->finished = NULL;
-	pthread_mutex_unlock(&blk->lock);
-	atomic_store(&blk->cancel, false);
+	aio_stop(&to_blk(vdev)->aio, q);
 }
 
-/* --- starting requests ------------------------------------------------------------------------- */
+/* --- what is asked for ------------------------------------------------------------------------- */
 
 /* Takes the header and the status byte off the chain, whatever descriptors they lie in (2.7.4). */
 static int parse(struct request *req)
@@ -241,69 +155,132 @@ static int parse(struct request *req)
 	if (!req->status)
 		return -EPROTO;
 	req->type = hdr.type;
-	/* A sector too large for an offset is caught by the check against the capacity. */
-	req->off =
-		hdr.sector > req->blk->config.capacity ? -1 : (off_t)(hdr.sector << SECTOR_SHIFT);
+	req->sector = hdr.sector;
+	req->data = 0;
 	return 0;
 }
 
-static bool within(const struct request *req, size_t len)
+/* Sets the range of the transfer: 0, or -EIO when it is not all on the disk. */
+static int set_range(struct request *req, uint64_t sector, uint64_t len)
 {
-	uint64_t size = req->blk->disk.size;
+	uint64_t size = req->blk->disk->size;
 
-	return req->off >= 0 && len % (1 << SECTOR_SHIFT) == 0 && len <= size - req->off;
+	if (len % (1 << SECTOR_SHIFT) || sector > size >> SECTOR_SHIFT ||
+	    len > size - (sector << SECTOR_SHIFT))
+		return -EIO;
+	req->op.io.off = sector << SECTOR_SHIFT;
+	req->op.io.len = len;
+	return 0;
 }
 
-static void get_id(struct request *req)
+static int set_buffers(struct request *req, enum disk_op op, struct virtq_iov *v)
+{
+	struct disk_io *io = &req->op.io;
+
+	io->op = op;
+	io->iov = v->iov + v->at;
+	io->n = v->n - v->at;
+	return set_range(req, req->sector, v->left);
+}
+
+/* Discard and write zeroes: one range, since we say that one is the most (5.2.6). */
+static int set_zeroed(struct request *req, enum disk_op op, uint32_t max)
+{
+	struct virtio_blk_discard_write_zeroes range;
+	struct disk_io *io = &req->op.io;
+
+	if (req->chain.out.left != sizeof(range))
+		return -EIO;
+	virtq_pull(&req->chain, &range, sizeof(range));
+	/* 5.2.6.2: unmap is for zeroes alone, and there are no other flags. */
+	if (range.flags & ~(op == DISK_ZEROES ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0))
+		return -EOPNOTSUPP;
+	io->op = op;
+	io->unmap = range.flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
+	return range.num_sectors > max
+		       ? -EIO
+		       : set_range(req, range.sector, (uint64_t)range.num_sectors << SECTOR_SHIFT);
+}
+
+static int get_id(struct request *req)
 {
 	req->data = virtq_put(&req->chain, req->blk->serial, VIRTIO_BLK_ID_BYTES);
-	req->result = 0;
+	return 0;
 }
 
-/* Decides what needs no disk: whether req->result tells. */
-static bool request_check(struct request *req)
+/* Says what is to be done in req->op.io: 1, or what needs no disk has ended, with 0 or -errno. */
+static int understand(struct request *req)
 {
 	const struct blk *blk = req->blk;
+	bool writes = req->type == VIRTIO_BLK_T_OUT;
+	int err;
 
-	req->data = 0;
-	/* 5.2.6.2: errors end in a status, and a read-only disk is never written. */
+	req->op.io = (struct disk_io){ .sync = write_through(blk) };
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
-		req->result = within(req, req->chain.in.left) ? 0 : -EIO;
+		req->op.io.sync = false;
 		req->data = req->chain.in.left;
-		return req->result || !req->chain.in.left;
+		err = set_buffers(req, DISK_READ, &req->chain.in);
+		break;
 	case VIRTIO_BLK_T_OUT:
-		req->result = !blk->disk.ro && within(req, req->chain.out.left) ? 0 : -EIO;
-		return req->result || !req->chain.out.left;
+		err = set_buffers(req, DISK_WRITE, &req->chain.out);
+		break;
 	case VIRTIO_BLK_T_FLUSH:
-		req->result = 0;
-		return blk->disk.ro;
+		req->op.io.op = DISK_FLUSH;
+		return !blk->disk->ro;
 	case VIRTIO_BLK_T_GET_ID:
-		get_id(req);
-		return true;
+		return get_id(req);
+	case VIRTIO_BLK_T_DISCARD:
+		if (!virtio_has(&blk->vdev, VIRTIO_BLK_F_DISCARD))
+			return -EOPNOTSUPP;
+		err = set_zeroed(req, DISK_DISCARD, BLK_DISCARD_MAX);
+		break;
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		if (!virtio_has(&blk->vdev, VIRTIO_BLK_F_WRITE_ZEROES))
+			return -EOPNOTSUPP;
+		err = set_zeroed(req, DISK_ZEROES, BLK_ZEROES_MAX);
+		break;
 	default:
-		req->result = -EOPNOTSUPP;
-		return true;
+		return -EOPNOTSUPP;
 	}
+	/* A read-only disk offers neither discard nor zeroes; a write is an error (5.2.6.2). */
+	if (writes && blk->disk->ro)
+		err = -EIO;
+	return err ? err : req->op.io.len != 0;
+}
+
+/* Ends it, or leaves it to aio_done(). */
+static void request_begin(struct request *req)
+{
+	struct blk *blk = req->blk;
+	int ret = understand(req);
+
+	if (ret > 0)
+		ret = blk->disk->ops->attempt(blk->disk, &req->op.io);
+	if (ret == -EAGAIN) {
+		aio_start(&blk->aio, &req->op);
+		return;
+	}
+	request_push(req, ret);
+	request_put(req);
 }
 
 /* 1, 0 (none), or -EPROTO, -ENOMEM. */
-static int blk_next(struct blk *blk)
+static int blk_next(struct blk *blk, unsigned int q)
 {
-	struct virtq *vq = virtio_vq(&blk->vdev, 0);
+	struct virtq *vq = virtio_vq(&blk->vdev, q);
 	struct request *req = request_get(blk);
 	int ret = req ? virtq_pop(vq, &req->chain) : -ENOMEM;
 
 	if (ret > 0) {
+		req->op.queue = q;
 		ret = parse(req) ?: 1;
 		if (ret < 0)
 			virtq_unpop(vq);
 	}
-	if (ret > 0 && !request_check(req) && !request_try(req) && offload(req))
-		return 1;
 	if (ret > 0)
-		request_push(req);
-	if (req)
+		request_begin(req);
+	else if (req)
 		request_put(req);
 	return ret;
 }
@@ -317,25 +294,49 @@ static void blk_notify(struct virtio_dev *vdev, unsigned int q)
 
 	do {
 		virtq_mute(vq);
-		while (budget && (ret = blk_next(blk)) > 0)
+		while (budget && (ret = blk_next(blk, q)) > 0)
 			budget--;
 	} while (budget && !ret && virtq_listen(vq) && --budget);
-	virtio_publish(vdev, q);
+	aio_submit(&blk->aio);
+	publish(blk);
 	if (ret < 0)
 		virtio_broken(vdev, ret == -EPROTO ? "malformed request" : strerror(-ret));
 	else if (!budget)
 		virtio_kick(vdev, q);
 }
 
+/* --- what the driver sets ---------------------------------------------------------------------- */
+
+/* 5.2.5.2: who cannot flush begins with a write-through cache. */
+static void blk_agreed(struct virtio_dev *vdev)
+{
+	to_blk(vdev)->config.wce = virtio_has(vdev, VIRTIO_BLK_F_FLUSH);
+}
+
+/* `writeback` is the one field that the driver may write. */
+static void blk_config_write(struct virtio_dev *vdev, uint32_t off, unsigned int size, uint64_t val)
+{
+	if (off == offsetof(struct virtio_blk_config, wce) && size == 1 && val <= 1)
+		to_blk(vdev)->config.wce = val;
+}
+
+static void blk_reset(struct virtio_dev *vdev)
+{
+	to_blk(vdev)->config.wce = 1;
+}
+
 /* --- life -------------------------------------------------------------------------------------- */
 
 static void blk_state(struct virtio_dev *vdev, struct state *s)
 {
-	uint64_t capacity = to_blk(vdev)->config.capacity;
+	struct blk *blk = to_blk(vdev);
+	uint64_t capacity = blk->config.capacity;
 
 	/* A guest does not expect its disk to change size while it sleeps. */
 	state_u64(s, "capacity", &capacity);
-	state_check(s, capacity == to_blk(vdev)->config.capacity, "capacity");
+	state_check(s, capacity == blk->config.capacity, "capacity");
+	state_u8(s, "writeback", &blk->config.wce);
+	state_check(s, blk->config.wce <= 1, "writeback");
 }
 
 static void blk_destroy(struct virtio_dev *vdev)
@@ -343,16 +344,13 @@ static void blk_destroy(struct virtio_dev *vdev)
 	struct blk *blk = to_blk(vdev);
 	struct request *req;
 
-	if (blk->jobs)
-		loop_drain(vdev->dev.env.loop);
+	aio_fini(&blk->aio);
 	while ((req = blk->idle)) {
 		blk->idle = req->next;
 		virtq_chain_free(&req->chain);
 		free(req);
 	}
-	disk_close(&blk->disk);
-	pthread_cond_destroy(&blk->quiet);
-	pthread_mutex_destroy(&blk->lock);
+	disk_close(blk->disk);
 }
 
 static const struct virtio_ops blk_ops = {
@@ -360,43 +358,45 @@ static const struct virtio_ops blk_ops = {
 	.id = VIRTIO_ID_BLOCK,
 	.nqueues = 1,
 	.queue_max = BLK_QUEUE,
+	.agreed = blk_agreed,
 	.notify = blk_notify,
 	.stop = blk_stop,
+	.reset = blk_reset,
+	.config_write = blk_config_write,
 	.state = blk_state,
 	.destroy = blk_destroy,
 };
 
-static void fill_config(struct blk *blk, const char *serial)
+int blk_create_on(const struct device_env *env, const struct blk_config *cfg, struct disk *disk,
+		  struct device **out, struct fail *fail)
 {
-	blk->config.capacity = blk->disk.size >> SECTOR_SHIFT;
-	blk->config.seg_max = BLK_SEG_MAX;
-	blk->config.blk_size = blk->disk.block_size;
-	if (serial)
-		memcpy(blk->serial, serial, strnlen(serial, VIRTIO_BLK_ID_BYTES));
+	struct blk *blk = calloc(1, sizeof(*blk));
+	int err;
+
+	if (!blk) {
+		disk_close(disk);
+		return fail_set(fail, EXIT_HOST, -ENOMEM, "virtio-blk: out of memory");
+	}
+	blk->disk = disk;
+	blk->vdev.nqueues = cfg->queues;
+	err = virtio_init(&blk->vdev, &blk_ops, cfg->transport, env,
+			  blk_features(disk, cfg->queues), &blk->config, sizeof(blk->config), fail);
+	if (!err)
+		err = aio_init(&blk->aio, &blk_aio_ops, &blk->vdev.dev, disk, cfg->aio, fail);
+	if (!err)
+		blk_fill_config(&blk->config, disk, blk->vdev.nqueues);
+	if (cfg->serial)
+		memcpy(blk->serial, cfg->serial, strnlen(cfg->serial, VIRTIO_BLK_ID_BYTES));
+	return virtio_finish(&blk->vdev, err, out, fail);
 }
 
 int blk_create(const struct device_env *env, const struct blk_config *cfg, struct device **out,
 	       struct fail *fail)
 {
-	struct blk *blk = calloc(1, sizeof(*blk));
-	uint64_t features = VIRTIO_BIT(VIRTIO_BLK_F_SEG_MAX) | VIRTIO_BIT(VIRTIO_BLK_F_BLK_SIZE) |
-			    VIRTIO_BIT(VIRTIO_BLK_F_FLUSH);
-	int err;
+	struct disk *disk;
+	int err = disk_open(&cfg->disk, &disk, fail);
 
-	if (!blk)
-		return fail_set(fail, EXIT_HOST, -ENOMEM, "virtio-blk: out of memory");
-	pthread_mutex_init(&blk->lock, NULL);
-	pthread_cond_init(&blk->quiet, NULL);
-	blk->disk.fd = -1;
-	if (cfg->ro)
-		features |= VIRTIO_BIT(VIRTIO_BLK_F_RO);
-	err = virtio_init(&blk->vdev, &blk_ops, cfg->transport, env, features, &blk->config,
-			  sizeof(blk->config), fail);
-	if (!err)
-		err = disk_open(&blk->disk, cfg->path, cfg->ro, fail);
-	if (!err)
-		fill_config(blk, cfg->serial);
-	return virtio_finish(&blk->vdev, err, out, fail);
+	return err ? err : blk_create_on(env, cfg, disk, out, fail);
 }
 
 int blk_resize(struct device *dev, uint64_t size, struct fail *fail)
@@ -405,34 +405,11 @@ int blk_resize(struct device *dev, uint64_t size, struct fail *fail)
 	int err;
 
 	pthread_mutex_lock(&dev->lock);
-	err = disk_resize(&blk->disk, size, fail);
-	if (!err && blk->config.capacity != blk->disk.size >> SECTOR_SHIFT) {
-		blk->config.capacity = blk->disk.size >> SECTOR_SHIFT;
+	err = disk_resize(blk->disk, size, fail);
+	if (!err && blk->config.capacity != blk->disk->size >> SECTOR_SHIFT) {
+		blk->config.capacity = blk->disk->size >> SECTOR_SHIFT;
 		virtio_config_changed(&blk->vdev);
 	}
 	pthread_mutex_unlock(&dev->lock);
 	return err;
-}
-
-int blk_parse(struct blk_config *cfg, char *arg, struct fail *fail)
-{
-	char *rest = strchr(arg, ','), *key, *value;
-
-	*cfg = (struct blk_config){ .transport = cfg->transport, .path = arg };
-	if (rest)
-		*rest++ = '\0';
-	if (!*arg)
-		return fail_set(fail, EXIT_CONFIG, -EINVAL, "--disk needs a file name");
-	while (opts_part(&rest, &key, &value)) {
-		if (!strcmp(key, "ro") && !value)
-			cfg->ro = true;
-		else if (!strcmp(key, "serial") && value)
-			cfg->serial = value;
-		else
-			return fail_set(
-				fail, EXIT_CONFIG, -EINVAL,
-				"--disk %s: unknown part '%s'; known are ro and serial=NAME",
-				cfg->path, key);
-	}
-	return 0;
 }

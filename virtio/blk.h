@@ -2,24 +2,32 @@
 #ifndef VIRTIO_BLK_H
 #define VIRTIO_BLK_H
 
+#include "virtio/aio.h"
+#include "virtio/disk.h"
 #include "virtio/virtio.h"
 
-/* A block device (VIRTIO 1.2, section 5.2) over a raw image: read, write, flush, get-id. */
+/* A block device (VIRTIO 1.2, section 5.2): read, write, flush, get-id, discard, write zeroes. */
 struct blk_config {
 	const struct virtio_transport *transport; /* &virtio_mmio */
-	const char *path;
-	bool ro;
+	struct disk_config disk;
 	const char *serial; /* at most 20 bytes are shown; NULL: none */
+	unsigned int queues; /* 1 to AIO_QUEUES_MAX; 0: one */
+	enum aio_kind aio;
 };
 
-/* Reads "FILE[,ro][,serial=NAME]" as --disk takes it. Fills all but `transport`; strings point
- * into `arg`, which is written to. 0, or -EINVAL with `fail` set. */
+/* Reads "FILE[,OPTION]..." as --disk takes it (blk_opts.c has the list); a comma of the file's name is
+ * doubled. Fills all but `transport`; strings point into `arg`, which is written to. 0, or -EINVAL
+ * with `fail` set. */
 int blk_parse(struct blk_config *cfg, char *arg, struct fail *fail);
 
 /* Opens and locks the image. The machine owns *out and calls only its device_ops. 0 or -errno with
  * `fail` set. */
 int blk_create(const struct device_env *env, const struct blk_config *cfg, struct device **out,
 	       struct fail *fail);
+
+/* The same over `disk` instead of cfg->disk: it is the device's from now on, also on failure. */
+int blk_create_on(const struct device_env *env, const struct blk_config *cfg, struct disk *disk,
+		  struct device **out, struct fail *fail);
 
 /*
  * Makes the disk `size` bytes long and tells the driver: a file is extended, a block device's new

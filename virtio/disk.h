@@ -10,50 +10,82 @@
 #include "vmm/core/fail.h"
 
 /*
- * A raw disk image: a regular file or a block device, a multiple of 512 bytes long. While open it
- * is locked (OFD lock: shared if read-only, else exclusive), so that no second VM writes it.
- * Transfers may be called by several threads at once.
+ * What a disk is to the host: a raw image (disk_raw.c), or a throw-away overlay over one
+ * (disk_overlay.c). It knows bytes and errors; requests, queues and threads are its user's.
  */
-struct disk {
-	int fd; /* -1: closed */
-	bool ro, device; /* a block device, not a file */
-	const char *path; /* for messages; the caller's */
-	uint64_t size; /* bytes */
-	uint32_t block_size; /* logical, a power of 2 from 512 */
-	/* How a transfer can be tried without waiting; cleared when the file system cannot. */
-	bool try_read, try_write;
-	/* On tmpfs or ramfs: always in memory, so a transfer never waits for a device. */
-	bool in_memory;
+
+struct disk;
+struct io_uring_sqe;
+
+enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH, DISK_DISCARD, DISK_ZEROES };
+
+/* One transfer. Whoever starts it has checked off + len against the disk's size. */
+struct disk_io {
+	enum disk_op op;
+	bool sync; /* what it changes is on stable storage when it ends */
+	bool unmap; /* DISK_ZEROES: the space may be given back */
+	uint64_t off, len; /* bytes, multiples of 512; of no meaning for DISK_FLUSH */
+	/* DISK_READ, DISK_WRITE: where the `len` bytes are; whole again when a call returns. */
+	struct iovec *iov;
+	unsigned int n;
 };
 
-/* 0, or -errno with a sentence that names the file and what to do. `path` is borrowed until the disk
- * is closed. */
-int disk_open(struct disk *disk, const char *path, bool ro, struct fail *fail);
-void disk_close(struct disk *disk); /* closed already is fine */
+struct disk_ops {
+	/* Does it, waiting as long as it takes: 0 or -errno. Several threads at once. */
+	int (*transfer)(struct disk *disk, struct disk_io *io);
+	/* Does it if it needs no waiting: 0, or -EAGAIN with nothing promised: the caller goes
+	 * another way. One thread at a time; beside transfers. */
+	int (*attempt)(struct disk *disk, const struct disk_io *io);
+	/* Describes it to io_uring: false where that cannot do it. Success is a result of `len` bytes
+	 * for reads and writes, 0 for the rest; whatever else comes, the caller goes on to
+	 * `transfer`. */
+	bool (*prepare)(struct disk *disk, const struct disk_io *io, struct io_uring_sqe *sqe);
+	/* How large it could be without becoming longer: 0 or -errno. */
+	int (*measure)(const struct disk *disk, uint64_t *size);
+	/* Makes it longer than that; the size is checked. 0, or -errno with a sentence. */
+	int (*extend)(struct disk *disk, uint64_t size, struct fail *fail);
+	/* Gives everything back, the struct itself too; no transfer is under way. */
+	void (*close)(struct disk *disk);
+};
+
+/* First in the struct of its kind. All but `size` is constant. */
+struct disk {
+	const struct disk_ops *ops;
+	const char *path; /* for messages; borrowed */
+	uint64_t size; /* bytes, a multiple of `granule` */
+	bool ro;
+	bool discards; /* DISK_DISCARD gives space back */
+	uint32_t block_size; /* logical: a power of 2 from 512 */
+	uint32_t granule; /* what `size` is a multiple of; at least block_size */
+	/* Hints, in bytes: what is written without a read before (a power of 2), its offset, and what
+	 * is good and best to ask for at once (0: unknown). */
+	uint32_t physical, align_offset, min_io, opt_io;
+};
+
+struct disk_config {
+	const char *path; /* borrowed until the disk is closed */
+	bool ro;
+	bool direct; /* O_DIRECT: past the host's page cache */
+	bool keep; /* never give space back, whatever the guest discards */
+	bool snapshot; /* writes go to a throw-away overlay, the image is only read */
+};
+
+/* Opens and locks: shared if the image is only read, else exclusive (OFD locks), so that no second
+ * VM writes it. 0, or -errno with a sentence that names the file and what to do. */
+int disk_open(const struct disk_config *cfg, struct disk **out, struct fail *fail);
+void disk_close(struct disk *disk); /* NULL is fine */
 
 /*
- * Makes the disk `size` bytes long, a multiple of its block size and no shorter than it is: a file is
- * extended by a hole, a block device must have become so large. 0 takes what file or device have
- * now. The caller lets nobody start transfers meanwhile. 0, or -errno with a sentence and the disk
- * as it was.
+ * Makes the disk `size` bytes long, whole granules and no shorter than it is: a file is extended by a
+ * hole, a block device must have become so large. 0 takes what file or device have now. The
+ * caller starts nothing meanwhile; transfers may be under way. 0, or -errno with a sentence and the
+ * disk as it was.
  */
 int disk_resize(struct disk *disk, uint64_t size, struct fail *fail);
 
-/*
- * Transfers all of `len` bytes described by `iov` (changed, but only during the call) at `off`: 0
- * or -errno. Whoever calls has checked off + len against `size`.
- */
-int disk_read(const struct disk *disk, struct iovec *iov, unsigned int n, size_t len, off_t off);
-/* `sync`: on stable storage when it returns. */
-int disk_write(const struct disk *disk, struct iovec *iov, unsigned int n, size_t len, off_t off,
-	       bool sync);
-int disk_flush(const struct disk *disk);
-
-/* The same if it needs no waiting: 0, or -EAGAIN with nothing promised and `iov` as before. One
- * thread at a time. */
-int disk_try_read(struct disk *disk, const struct iovec *iov, unsigned int n, size_t len,
-		  off_t off);
-int disk_try_write(struct disk *disk, const struct iovec *iov, unsigned int n, size_t len,
-		   off_t off);
+/* The kinds. A scratch disk is a file of zeroes without a name, in $TMPDIR or beside `path`. */
+int disk_raw_open(const struct disk_config *cfg, struct disk **out, struct fail *fail);
+int disk_raw_scratch(const char *path, uint64_t size, struct disk **out, struct fail *fail);
+int disk_overlay_open(const struct disk_config *cfg, struct disk **out, struct fail *fail);
 
 #endif

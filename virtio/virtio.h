@@ -46,7 +46,9 @@ struct virtio_ops {
 	bool in_order;
 	/* Whether it can work with these, a subset of the offered ones with VERSION_1. */
 	bool (*accepts)(struct virtio_dev *vdev, uint64_t features);
-	/* DRIVER_OK: features are final. Also after a load into that state. */
+	/* FEATURES_OK: features are final. Not after a load. */
+	void (*agreed)(struct virtio_dev *vdev);
+	/* DRIVER_OK. Also after a load into that state. */
 	void (*start)(struct virtio_dev *vdev);
 	/* Buffers may be available in queue q, which is open; loop thread. */
 	void (*notify)(struct virtio_dev *vdev, unsigned int q);
@@ -106,6 +108,8 @@ struct virtio_dev {
 	const struct virtio_ops *ops;
 	const struct virtio_transport *transport;
 	struct virtio_queue *queues;
+	/* Constant; a class that has another number than ops->nqueues sets it before virtio_init(). */
+	unsigned int nqueues;
 	struct log_limit limit;
 
 	uint64_t offered; /* features; constant once the machine runs */

@@ -31,18 +31,20 @@ ours() {
 }
 
 qemu() {
-	kernel='' initrd='' params=''
+	kernel='' initrd='' params='' disk_words=''
 	while [ $# -gt 1 ]; do
 		case $1 in
 		-k) kernel=$2 ;;
 		-i) initrd=$2 ;;
 		-p) params=$2 ;;
+		-d) disk_words="-drive if=none,id=d,file=$2,format=raw -device virtio-blk-device,drive=d" ;;
 		esac
 		shift 2
 	done
+	# shellcheck disable=SC2086
 	"$meter" qemu-system-aarch64 -accel kvm -machine virt,gic-version=3 -cpu host \
 		-m "${machine_mem:-256}" -smp "${machine_cpus:-1}" \
-		-nodefaults -display none -serial stdio -monitor none \
+		-nodefaults -display none -serial stdio -monitor none $disk_words \
 		-kernel "$kernel" ${initrd:+-initrd "$initrd"} ${params:+-append "$params"}
 }
 

@@ -517,6 +517,40 @@ START_TEST(offload_in_parallel_and_drain)
 }
 END_TEST
 
+/* What a source waits for may leave a job. */
+static void drain_to_job(struct loop_fd *src)
+{
+	struct watch *w = container_of(src, struct watch, fd);
+	struct chore *c = (struct chore *)w->other;
+
+	w->calls++;
+	w->locked = locked(&dev);
+	if (c)
+		ck_assert_int_eq(loop_offload(loop, &c->job), 0);
+	w->other = NULL;
+}
+
+START_TEST(sources_are_drained)
+{
+	struct chore c = chore();
+	struct watch first = watching(signalled(), EPOLLIN), gone = watching(signalled(), EPOLLIN);
+
+	first.fd.drain = gone.fd.drain = drain_to_job;
+	first.other = (struct watch *)&c;
+	ck_assert_int_eq(loop_fd_add(loop, &first.fd), 0);
+	ck_assert_int_eq(loop_fd_add(loop, &gone.fd), 0);
+	loop_fd_del(loop, &gone.fd);
+	loop_drain(loop);
+	ck_assert_uint_eq(first.calls, 1);
+	ck_assert(first.locked);
+	ck_assert_uint_eq(c.finished, 1);
+	ck_assert_uint_eq(gone.calls, 0);
+	loop_fd_del(loop, &first.fd);
+	close(first.fd.fd);
+	close(gone.fd.fd);
+}
+END_TEST
+
 START_TEST(destroy_drains)
 {
 	struct chore c = chore();
@@ -746,6 +780,7 @@ int main(void)
 	tcase_add_test(tc, reposting_work_does_not_starve);
 	tcase_add_test(tc, offload_works_elsewhere_and_is_done_here);
 	tcase_add_test(tc, offload_in_parallel_and_drain);
+	tcase_add_test(tc, sources_are_drained);
 	tcase_add_test(tc, destroy_drains);
 	tcase_add_test(tc, sleeping_loop_is_woken);
 	tcase_add_test(tc, storm_of_short_lived_sources);

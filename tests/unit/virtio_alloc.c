@@ -98,7 +98,7 @@ static int make_console(struct device **dev, struct fail *fail)
 
 static int make_blk(struct device **dev, struct fail *fail)
 {
-	const struct blk_config cfg = { .transport = &virtio_mmio, .path = path };
+	const struct blk_config cfg = { .transport = &virtio_mmio, .disk.path = path };
 
 	return blk_create(&g.env, &cfg, dev, fail);
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
 #include "virtio/blk.h"
 #include "virtio/disk.h"
@@ -34,18 +35,72 @@ enum {
 #define ALL_FEATURES (~0ULL)
 #define NO_FLUSH     (ALL_FEATURES & ~(1ULL << VIRTIO_BLK_F_FLUSH))
 
+/* What all tests are done with. */
+static struct blk_config mode;
+
+static void threads(void)
+{
+	mode = (struct blk_config){
+		.transport = &virtio_mmio,
+		.serial = "serial-0123456789abcdef",
+		.aio = AIO_THREADS,
+	};
+}
+
+static void ring(void)
+{
+	threads();
+	mode.aio = AIO_URING;
+}
+
+static void direct(void)
+{
+	ring();
+	mode.disk.direct = true;
+}
+
+static void direct_threads(void)
+{
+	threads();
+	mode.disk.direct = true;
+}
+
+static void overlay(void)
+{
+	ring();
+	mode.disk.snapshot = true;
+}
+
+static void queues(void)
+{
+	threads();
+	mode.queues = 3;
+}
+
+static const struct mode {
+	const char *name;
+	void (*set)(void);
+	bool by_ring;
+} modes[] = {
+	{ "threads", threads, false },	      { "io_uring", ring, true },
+	{ "direct, io_uring", direct, true }, { "direct, threads", direct_threads, false },
+	{ "snapshot", overlay, true },	      { "three queues", queues, false },
+};
+
+enum { MODES = sizeof(modes) / sizeof(modes[0]) };
+
 static char path[] = "vmm-blk-XXXXXX";
 static int file;
+static uint8_t image[DISK_SIZE];
 static struct fake_guest g;
 static struct fail fail;
 
 /* Sector n is full of the byte n % 251. */
 static void setup(void)
 {
-	static uint8_t image[DISK_SIZE];
-
 	strcpy(path, "vmm-blk-XXXXXX");
-	ck_assert_int_eq(chdir(getenv("TMPDIR") ?: "/tmp"), 0);
+	/* A real file system: direct I/O, and pages that are not in memory. */
+	ck_assert_int_eq(chdir(getenv("TMPDIR") ?: "/var/tmp"), 0);
 	file = mkstemp(path);
 	ck_assert_int_ge(file, 0);
 	for (unsigned int i = 0; i < DISK_SIZE; i++)
@@ -57,17 +112,23 @@ static void setup(void)
 
 static void teardown(void)
 {
+	static uint8_t now[DISK_SIZE];
+
 	fake_guest_fini(&g);
+	if (mode.disk.snapshot && lseek(file, 0, SEEK_END) == DISK_SIZE) {
+		ck_assert_int_eq(pread(file, now, DISK_SIZE, 0), DISK_SIZE);
+		ck_assert_mem_eq(now, image, DISK_SIZE);
+	}
 	close(file);
 	unlink(path);
 }
 
 static void create(bool ro)
 {
-	const struct blk_config cfg = { .transport = &virtio_mmio,
-					.path = path,
-					.ro = ro,
-					.serial = "serial-0123456789abcdef" };
+	struct blk_config cfg = mode;
+
+	cfg.disk.path = path;
+	cfg.disk.ro = ro;
 
 	ck_assert_msg(!blk_create(&g.env, &cfg, &g.dev, &fail), "%s", fail.text);
 }
@@ -131,112 +192,37 @@ static bool all_are(gpa_t gpa, size_t len, uint8_t value)
 	return true;
 }
 
-/* --- the image --------------------------------------------------------------------------------- */
-
-static void refused(const char *name, bool ro, const char *word)
+/* What the disk has now: of an overlay, as the driver reads it. */
+static void stored(uint8_t *buf, uint32_t size, uint64_t sector)
 {
-	struct fail why = { 0 };
-	struct disk disk;
+	const gpa_t data = FAKE_RAM_BASE + FAKE_RAM_SIZE - 0x10000;
+	uint32_t len;
 
-	ck_assert_int_lt(disk_open(&disk, name, ro, &why), 0);
-	ck_assert_int_eq(disk.fd, -1);
-	ck_assert_int_eq(why.code, EXIT_CONFIG);
-	ck_assert_msg(strstr(why.text, name) && strstr(why.text, word), "%s", why.text);
+	if (!mode.disk.snapshot) {
+		ck_assert_int_eq(pread(file, buf, size, (off_t)sector * SECTOR), size);
+		return;
+	}
+	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, sector, data, size, &len), VIRTIO_BLK_S_OK);
+	memcpy(buf, fake_ptr(&g, data), size);
 }
 
-START_TEST(not_an_image)
-{
-	refused("/nonexistent/disk", false, "No such file");
-	refused("/", false, "directory");
-	refused("/", true, "directory");
-	refused("/dev/null", false, "neither");
-	ck_assert_int_eq(unlink(path), 0);
-	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	refused(path, false, "neither");
-	refused(path, true, "neither");
-}
-END_TEST
-
-START_TEST(bad_sizes)
-{
-	ck_assert_int_eq(ftruncate(file, 0), 0);
-	refused(path, false, "empty");
-	ck_assert_int_eq(ftruncate(file, 1), 0);
-	refused(path, false, "multiple of 512");
-	ck_assert_int_eq(ftruncate(file, 1025), 0);
-	refused(path, true, "multiple of 512");
-}
-END_TEST
-
-START_TEST(read_only_file)
-{
-	struct disk disk;
-
-	ck_assert_int_eq(fchmod(file, 0444), 0);
-	refused(path, false, ",ro");
-	ck_assert_int_eq(disk_open(&disk, path, true, &fail), 0);
-	disk_close(&disk);
-}
-END_TEST
-
-START_TEST(locks)
-{
-	struct disk first, second;
-
-	ck_assert_int_eq(disk_open(&first, path, false, &fail), 0);
-	refused(path, false, "in use");
-	refused(path, true, "in use");
-	disk_close(&first);
-	ck_assert_int_eq(disk_open(&first, path, true, &fail), 0);
-	ck_assert_int_eq(disk_open(&second, path, true, &fail), 0);
-	refused(path, false, "in use");
-	disk_close(&first);
-	refused(path, false, "in use");
-	disk_close(&second);
-	ck_assert_int_eq(disk_open(&first, path, false, &fail), 0);
-	ck_assert_uint_eq(first.size, DISK_SIZE);
-	disk_close(&first);
-}
-END_TEST
-
-START_TEST(options)
-{
-	char plain[] = "a=b.img", full[] = "x.img,ro,serial=S1", bad[] = "x.img,rw", none[] = "";
-	char empty[] = ",ro", valued[] = "x.img,ro=1";
-	struct blk_config cfg = { .transport = &virtio_mmio, .serial = "old" };
-
-	ck_assert_int_eq(blk_parse(&cfg, plain, &fail), 0);
-	ck_assert_str_eq(cfg.path, "a=b.img");
-	ck_assert(!cfg.ro);
-	ck_assert_ptr_null(cfg.serial);
-	ck_assert_ptr_eq(cfg.transport, &virtio_mmio);
-	ck_assert_int_eq(blk_parse(&cfg, full, &fail), 0);
-	ck_assert_str_eq(cfg.path, "x.img");
-	ck_assert(cfg.ro);
-	ck_assert_str_eq(cfg.serial, "S1");
-	ck_assert_int_eq(blk_parse(&cfg, bad, &fail), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(fail.text, "'rw'"));
-	ck_assert_int_eq(blk_parse(&cfg, none, &fail), -EINVAL);
-	ck_assert_int_eq(blk_parse(&cfg, empty, &fail), -EINVAL);
-	ck_assert_int_eq(blk_parse(&cfg, valued, &fail), -EINVAL);
-}
-END_TEST
+/* --- requests ---------------------------------------------------------------------------------- */
 
 /* Nothing is left behind, neither lock nor address, when creation fails. */
 START_TEST(failed_creation)
 {
-	struct blk_config cfg = { .transport = &virtio_mmio, .path = "/nonexistent/disk" };
+	struct blk_config cfg = mode;
 	struct device *second = NULL;
 
+	cfg.disk.path = "/nonexistent/disk";
 	ck_assert_int_eq(blk_create(&g.env, &cfg, &second, &fail), -ENOENT);
 	ck_assert_ptr_null(second);
 	create(false);
-	cfg.path = path;
+	cfg.disk.path = path;
+	cfg.disk.snapshot = false;
 	ck_assert_int_eq(blk_create(&g.env, &cfg, &second, &fail), -EBUSY);
 }
 END_TEST
-
-/* --- requests ---------------------------------------------------------------------------------- */
 
 START_TEST(config_space)
 {
@@ -289,10 +275,10 @@ START_TEST(write_sectors)
 	memset(fake_ptr(&g, DATA), 0xa5, 2 * SECTOR);
 	ck_assert_uint_eq(request(VIRTIO_BLK_T_OUT, 100, DATA, 2 * SECTOR, &len), VIRTIO_BLK_S_OK);
 	ck_assert_uint_eq(len, 1);
-	ck_assert_int_eq(pread(file, back, sizeof(back), 100 * SECTOR), sizeof(back));
+	stored(back, sizeof(back), 100);
 	for (unsigned int i = 0; i < sizeof(back); i++)
 		ck_assert_uint_eq(back[i], 0xa5);
-	ck_assert_int_eq(pread(file, back, 1, 102 * SECTOR), 1);
+	stored(back, SECTOR, 102);
 	ck_assert_uint_eq(back[0], 102);
 	ck_assert_uint_eq(request(VIRTIO_BLK_T_FLUSH, 0, 0, 0, &len), VIRTIO_BLK_S_OK);
 	ck_assert_uint_eq(len, 1);
@@ -319,9 +305,7 @@ END_TEST
 
 START_TEST(unknown_types)
 {
-	static const uint32_t types[] = {
-		2, 5, 9, 10, 11, 13, 14, 16, 100, 0x80000000, UINT32_MAX
-	};
+	static const uint32_t types[] = { 2, 5, 9, 10, 12, 14, 16, 100, 0x80000000, UINT32_MAX };
 	uint32_t len;
 
 	start(false, ALL_FEATURES);
@@ -374,14 +358,14 @@ END_TEST
 
 START_TEST(read_only_disk)
 {
-	uint8_t back;
+	uint8_t back[SECTOR];
 	uint32_t len;
 
 	start(true, ALL_FEATURES);
 	memset(fake_ptr(&g, DATA), 0xff, SECTOR);
 	ck_assert_uint_eq(request(VIRTIO_BLK_T_OUT, 5, DATA, SECTOR, &len), VIRTIO_BLK_S_IOERR);
-	ck_assert_int_eq(pread(file, &back, 1, 5 * SECTOR), 1);
-	ck_assert_uint_eq(back, 5);
+	stored(back, SECTOR, 5);
+	ck_assert_uint_eq(back[0], 5);
 	ck_assert_uint_eq(request(VIRTIO_BLK_T_FLUSH, 0, 0, 0, &len), VIRTIO_BLK_S_OK);
 	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 5, DATA, SECTOR, &len), VIRTIO_BLK_S_OK);
 	ck_assert(all_are(DATA, SECTOR, 5));
@@ -513,7 +497,7 @@ START_TEST(full_queue)
 
 		if (i % 3 == 0)
 			ck_assert(all_are(DATA + i * 0x1000, SECTOR, (1000 + i) % 251));
-		ck_assert_int_eq(pread(file, back, SECTOR, (1000 + i) * SECTOR), SECTOR);
+		stored(back, SECTOR, 1000 + i);
 		ck_assert_uint_eq(back[SECTOR - 1], i % 3 == 1 ? i + 1 : (1000 + i) % 251);
 	}
 }
@@ -577,9 +561,11 @@ START_TEST(state_round_trip)
 {
 	struct fake_guest to;
 	struct stream first, second;
-	struct blk_config cfg = { .transport = &virtio_mmio, .path = path, .ro = true };
+	struct blk_config cfg = mode;
 	uint32_t id, len;
 
+	cfg.disk.path = path;
+	cfg.disk.ro = true;
 	start(true, ALL_FEATURES);
 	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 3, DATA, SECTOR, &len), VIRTIO_BLK_S_OK);
 	fake_guest_init(&to);
@@ -634,7 +620,7 @@ START_TEST(grows)
 	ck_assert_uint_eq(fake_read(&g, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG);
 	ck_assert_uint_eq(g.irq.pulses, pulses + 1);
 	ck_assert_uint_ne(fake_read(&g, VIRTIO_MMIO_CONFIG_GENERATION), generation);
-	ck_assert_int_eq(lseek(file, 0, SEEK_END), size);
+	ck_assert_int_eq(lseek(file, 0, SEEK_END), mode.disk.snapshot ? DISK_SIZE : size);
 	memset(fake_ptr(&g, DATA), 0x42, SECTOR);
 	ck_assert_uint_eq(request(VIRTIO_BLK_T_OUT, SECTORS + 6, DATA, SECTOR, &len),
 			  VIRTIO_BLK_S_OK);
@@ -665,7 +651,7 @@ START_TEST(bad_growth)
 {
 	start(false, ALL_FEATURES);
 	not_resized(DISK_SIZE - SECTOR, -EINVAL, "only grows");
-	not_resized(DISK_SIZE + 1, -EINVAL, "multiple of 512");
+	not_resized(DISK_SIZE + 1, -EINVAL, "multiple of");
 	not_resized(1ULL << 63, -EFBIG, "too many");
 	not_resized(INT64_MAX & ~511ULL, -EFBIG, "cannot have");
 }
@@ -700,25 +686,13 @@ START_TEST(grows_unheard)
 }
 END_TEST
 
-static TCase *image(void)
+static TCase *requests(const struct mode *m)
 {
-	TCase *tc = tcase_create("image");
+	TCase *tc = tcase_create(m->name);
 
+	tcase_add_unchecked_fixture(tc, m->set, NULL);
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, not_an_image);
-	tcase_add_test(tc, bad_sizes);
-	tcase_add_test(tc, read_only_file);
-	tcase_add_test(tc, locks);
-	tcase_add_test(tc, options);
 	tcase_add_test(tc, failed_creation);
-	return tc;
-}
-
-static TCase *requests(void)
-{
-	TCase *tc = tcase_create("requests");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, config_space, 0, 2);
 	tcase_add_test(tc, read_sectors);
@@ -743,12 +717,14 @@ static TCase *requests(void)
 
 int main(void)
 {
+	const bool ring_is_there = fake_disk_has_ring();
 	Suite *suite = suite_create("virtio_blk");
 	SRunner *runner;
 	int failed;
 
-	suite_add_tcase(suite, image());
-	suite_add_tcase(suite, requests());
+	for (unsigned int i = 0; i < MODES; i++)
+		if (ring_is_there || !modes[i].by_ring)
+			suite_add_tcase(suite, requests(&modes[i]));
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

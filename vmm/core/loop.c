@@ -67,7 +67,7 @@ void loop_destroy(struct loop *loop)
 {
 	if (!loop)
 		return;
-	loop_drain(loop);
+	loop_jobs_drain(loop);
 	loop_jobs_fini(loop);
 	pthread_mutex_destroy(&loop->lock);
 	close_fds(loop);
@@ -182,6 +182,42 @@ void loop_fd_del(struct loop *loop, struct loop_fd *src)
 		slot_drop(loop, src);
 	}
 	pthread_mutex_unlock(&loop->lock);
+}
+
+static void drain_fd(struct loop *loop, uint64_t id, struct device *dev)
+{
+	struct loop_fd *src;
+
+	if (dev)
+		pthread_mutex_lock(&dev->lock);
+	pthread_mutex_lock(&loop->lock);
+	src = slot_source(loop, id);
+	pthread_mutex_unlock(&loop->lock);
+	if (src)
+		src->drain(src);
+	if (dev)
+		pthread_mutex_unlock(&dev->lock);
+}
+
+void loop_drain(struct loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	for (uint32_t slot = 0; slot < loop->nslots; slot++) {
+		const struct loop_fd *src = loop->slots[slot].src;
+		struct device *dev;
+		uint64_t id;
+
+		if (!src || !src->drain)
+			continue;
+		dev = src->dev;
+		id = slot_id(loop, slot);
+		pthread_mutex_unlock(&loop->lock);
+		drain_fd(loop, id, dev);
+		pthread_mutex_lock(&loop->lock);
+	}
+	pthread_mutex_unlock(&loop->lock);
+	/* Last, since these may have started some. */
+	loop_jobs_drain(loop);
 }
 
 /* --- rounds ----------------------------------------------------------------------------------- */

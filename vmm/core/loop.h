@@ -22,6 +22,8 @@ struct loop_fd {
 	uint32_t events;
 	struct device *dev;
 	void (*fn)(struct loop_fd *src, uint32_t events);
+	/* For loop_drain(), or NULL: waits for what is under way and would be reported here. */
+	void (*drain)(struct loop_fd *src);
 	bool active; /* private: registered */
 	uint32_t slot; /* private */
 };
@@ -84,7 +86,8 @@ void loop_stop(struct loop *loop);
 /* One round for tests: handles what is ready, waits at most timeout_ms (-1: for ever) for the
  * first event. Returns whether anything ran. */
 bool loop_poll(struct loop *loop, int timeout_ms);
-/* Returns when no offloaded job is under way and every `done` has run. On the loop thread or while
+/* Returns when sources with a `drain` are drained, no offloaded job is under way and every `done` has
+ * run. On the loop thread or while
  * it is idle; the caller holds no device's lock. */
 void loop_drain(struct loop *loop);
 

@@ -140,7 +140,7 @@ bool loop_run_done(struct loop *loop)
 	return ran;
 }
 
-void loop_drain(struct loop *loop)
+void loop_jobs_drain(struct loop *loop)
 {
 	pthread_mutex_lock(&loop->lock);
 	while (loop->jobs.pending)

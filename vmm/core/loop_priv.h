@@ -80,6 +80,7 @@ bool loop_run_work(struct loop *loop);
 bool loop_run_done(struct loop *loop);
 
 int loop_jobs_init(struct loop_jobs *jobs);
+void loop_jobs_drain(struct loop *loop);
 void loop_jobs_fini(struct loop *loop); /* joins the helpers; no job is under way */
 
 #endif
