@@ -216,7 +216,7 @@ static bool write_hot(struct virtio_dev *vdev, uint64_t off, uint32_t val)
 	if (off != VIRTIO_MMIO_QUEUE_NOTIFY)
 		return false;
 	/* Arrives only where the bus has no room for the doorbell. */
-	if (val < vdev->ops->nqueues && virtio_running(vdev, val))
+	if (val < vdev->nqueues && virtio_running(vdev, val))
 		virtio_kick(vdev, val);
 	return true;
 }

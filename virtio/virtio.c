@@ -51,7 +51,7 @@ void virtio_kick(struct virtio_dev *vdev, unsigned int q)
 
 static void kick_all(struct virtio_dev *vdev)
 {
-	for (unsigned int q = 0; q < vdev->ops->nqueues; q++)
+	for (unsigned int q = 0; q < vdev->nqueues; q++)
 		if (virtio_running(vdev, q))
 			virtio_kick(vdev, q);
 }
@@ -102,7 +102,7 @@ void virtio_queue_ready(struct virtio_queue *queue, bool ready)
 
 struct virtio_queue *virtio_selected(struct virtio_dev *vdev)
 {
-	return vdev->queue_sel < vdev->ops->nqueues ? &vdev->queues[vdev->queue_sel] : NULL;
+	return vdev->queue_sel < vdev->nqueues ? &vdev->queues[vdev->queue_sel] : NULL;
 }
 
 /* --- queue work -------------------------------------------------------------------------------- */
@@ -196,7 +196,7 @@ static void driver_reset(struct virtio_dev *vdev)
 {
 	/* First, so that requests which end now go nowhere. */
 	vdev->status = 0;
-	for (unsigned int q = 0; q < vdev->ops->nqueues; q++)
+	for (unsigned int q = 0; q < vdev->nqueues; q++)
 		queue_close(&vdev->queues[q]);
 	vdev->features = 0;
 	vdev->isr = 0;
@@ -281,7 +281,7 @@ static void device_reset(struct device *dev)
 
 	driver_reset(vdev);
 	vdev->generation = 0;
-	for (unsigned int q = 0; q < vdev->ops->nqueues; q++) {
+	for (unsigned int q = 0; q < vdev->nqueues; q++) {
 		struct virtio_queue *queue = &vdev->queues[q];
 
 		queue->notified = queue->interrupts = queue->suppressed = queue->published = 0;
@@ -295,7 +295,7 @@ static void device_stat(struct device *dev, struct json_out *out)
 	struct virtio_dev *vdev = to_virtio(dev);
 
 	json_open(out, "queues", '[');
-	for (unsigned int q = 0; q < vdev->ops->nqueues; q++) {
+	for (unsigned int q = 0; q < vdev->nqueues; q++) {
 		const struct virtio_queue *queue = &vdev->queues[q];
 
 		json_open(out, NULL, '{');
@@ -348,7 +348,7 @@ static void device_state(struct device *dev, struct state *s)
 		state_check(s, vdev->status & VIRTIO_CONFIG_S_FEATURES_OK, "status");
 		state_check(s, acceptable(vdev), "features");
 	}
-	for (unsigned int q = 0; q < vdev->ops->nqueues; q++)
+	for (unsigned int q = 0; q < vdev->nqueues; q++)
 		queue_state(&vdev->queues[q], s);
 	if (vdev->ops->state)
 		vdev->ops->state(vdev, s);
@@ -379,7 +379,7 @@ static void device_destroy(struct device *dev)
 {
 	struct virtio_dev *vdev = to_virtio(dev);
 
-	for (unsigned int q = 0; vdev->queues && q < vdev->ops->nqueues; q++) {
+	for (unsigned int q = 0; vdev->queues && q < vdev->nqueues; q++) {
 		struct virtio_queue *queue = &vdev->queues[q];
 
 		if (!queue->vdev)
@@ -438,10 +438,12 @@ int virtio_init(struct virtio_dev *vdev, const struct virtio_ops *ops,
 		vdev->offered |= VIRTIO_BIT(VIRTIO_F_IN_ORDER);
 	vdev->config = config;
 	vdev->config_size = config_size;
-	vdev->queues = calloc(ops->nqueues, sizeof(*vdev->queues));
+	if (!vdev->nqueues)
+		vdev->nqueues = ops->nqueues;
+	vdev->queues = calloc(vdev->nqueues, sizeof(*vdev->queues));
 	if (!vdev->queues)
 		err = -ENOMEM;
-	for (unsigned int q = 0; !err && q < ops->nqueues; q++)
+	for (unsigned int q = 0; !err && q < vdev->nqueues; q++)
 		err = queue_init(vdev, q);
 	if (err)
 		return fail_set(fail, EXIT_HOST, err, "%s: cannot create its queues: %s",

@@ -103,6 +103,8 @@ struct virtio_dev {
 	const struct virtio_ops *ops;
 	const struct virtio_transport *transport;
 	struct virtio_queue *queues;
+	/* Constant; a class that has another number than ops->nqueues sets it before virtio_init(). */
+	unsigned int nqueues;
 	struct log_limit limit;
 
 	uint64_t offered; /* features; constant once the machine runs */
