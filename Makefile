@@ -105,6 +105,7 @@ check-unit: $(UNIT)
 -include guest-images/images.mk
 -include tests/guest/guest.mk
 -include tests/kvm/kvm.mk
+-include tests/boot/boot.mk
 -include tests/bench/bench.mk
 
 setup:
