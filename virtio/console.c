@@ -176,7 +176,7 @@ static void console_reset(struct virtio_dev *vdev)
 
 	for (unsigned int i = 0; i < con->nports; i++) {
 		con->ports[i].ready = con->ports[i].open = false;
-		con->ports[i].pending = 0;
+		con->ports[i].pending = con->ports[i].sent = 0;
 	}
 }
 
