@@ -4,6 +4,7 @@
 #   make demo       boots Debian's arm64 kernel in vmm, on real KVM
 #   make check      all tests; make check-long adds the long ones
 #   make check-unit [SAN=address|undefined|thread]   the native tests alone
+#   make fuzz [FUZZ=NAME] [FUZZ_TIME=60]   fuzzes the devices (clang)
 #   make bench [BENCH=NAME]   counts instructions and exits against QEMU
 #   make images     the guest kernel, initrd and root file system
 #   make install    DESTDIR=, PREFIX=/usr/local
@@ -97,6 +98,8 @@ $(NATIVE)/unit/%: $(NATIVE)/tests/unit/%.o $(NATIVE)/libportable.a
 	$(call SAY,LINK)
 	$(Q)$(HOST_CC) $(NATIVE_FLAGS) -o $@ $^ -lcheck_pic -lfdt -lsubunit -lrt -lm
 
+-include tests/fuzz/fuzz.mk
+
 unit: $(UNIT)
 check-unit: $(UNIT)
 	tests/run-unit $(UNIT)
@@ -105,6 +108,7 @@ check-unit: $(UNIT)
 -include guest-images/images.mk
 -include tests/guest/guest.mk
 -include tests/kvm/kvm.mk
+-include tests/boot/boot.mk
 -include tests/bench/bench.mk
 
 setup:

@@ -309,7 +309,7 @@ int pl011_create(const struct device_env *env, struct chardev *chr, struct devic
 	for (uint64_t off = PRIMECELL_ID; off < PL011_SIZE; off += 4)
 		put(d, off, (uint32_t)primecell_id(PERIPHID, off));
 	pl011_reset(&d->dev);
-	d->user = (struct chardev_user){ &d->dev, pl011_input, pl011_room };
+	d->user = (struct chardev_user){ &d->dev, pl011_input, pl011_room, NULL };
 	d->chr = chr;
 	if (chr)
 		chardev_connect(chr, &d->user);

@@ -233,11 +233,14 @@ static void balloon_reset(struct virtio_dev *vdev)
 static void balloon_state(struct virtio_dev *vdev, struct state *s)
 {
 	struct balloon *b = to_balloon(vdev);
+	uint32_t pages = b->config.num_pages;
 
-	state_u32(s, "num_pages", &b->config.num_pages);
+	state_u32(s, "num_pages", &pages);
 	state_u32(s, "actual", &b->config.actual);
 	state_u32(s, "poison_val", &b->config.poison_val);
-	state_check(s, b->config.num_pages <= b->size / PAGE, "num_pages");
+	/* No reset takes it back. */
+	if (state_check(s, pages <= b->size / PAGE, "num_pages"))
+		b->config.num_pages = pages;
 }
 
 static const struct virtio_ops balloon_ops = {

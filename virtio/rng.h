@@ -4,7 +4,8 @@
 
 #include "virtio/virtio.h"
 
-/* Entropy from the host's getrandom(2) (VIRTIO 1.2, section 5.4), at most 64 KiB a request. */
+/* Entropy from the host's getrandom(2) (VIRTIO 1.2, section 5.4), at most 64 KiB a request; requests
+ * wait while the host, just booted, has none. */
 struct rng_config {
 	const struct virtio_transport *transport; /* &virtio_mmio */
 };

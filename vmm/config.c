@@ -26,7 +26,7 @@ static char *keep_words(struct config *cfg, const char *arg, struct fail *fail)
 	char *words;
 
 	if (cfg->nwords == CONFIG_WORDS_MAX) {
-		fail_set(fail, EXIT_CONFIG, -EINVAL, "more than %d disks and networks",
+		fail_set(fail, EXIT_CONFIG, -EINVAL, "more than %d disks, networks and ports",
 			 CONFIG_WORDS_MAX);
 		return NULL;
 	}
@@ -72,6 +72,29 @@ static int parse_net(void *into, const char *arg, struct fail *fail)
 	err = net_parse(net, words, fail);
 	if (!err && net->mode != NET_NONE)
 		cfg->nnets++;
+	return err;
+}
+
+static int parse_port(void *into, const char *arg, struct fail *fail)
+{
+	struct config *cfg = into;
+	struct port_config *port = &cfg->ports[cfg->nports];
+	char *words;
+	int err;
+
+	if (cfg->nports == CONSOLE_PORTS_MAX)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL, "--port: at most %d ports",
+				CONSOLE_PORTS_MAX);
+	words = keep_words(cfg, arg, fail);
+	if (!words)
+		return -EINVAL;
+	*port = (struct port_config){ 0 };
+	err = port_parse(port, words, fail);
+	for (unsigned int i = 0; !err && i < cfg->nports; i++)
+		if (!strcmp(port->name, cfg->ports[i].name))
+			err = fail_set(fail, EXIT_CONFIG, -EINVAL, "--port: two ports named %s",
+				       port->name);
+	cfg->nports += !err;
 	return err;
 }
 
@@ -125,6 +148,9 @@ const struct opt config_options[] = {
 	{ "console", 0, OPT_CHOICE, NULL, "serial|virtio",
 	  "what stdin and stdout are in the guest: PL011 ttyAMA0, or hvc0 (serial)", AT(console),
 	  .choices = console_words },
+	{ "port", 0, OPT_PARSE, NULL, "name=NAME,file=FILE|socket=PATH|pty[=LINK]|fd=N[,console]",
+	  "a port, /dev/virtio-ports/NAME in the guest, or also an hvc console; repeatable",
+	  .parse = parse_port },
 	{ "irqchip", 0, OPT_CHOICE, NULL, "auto|gicv2|gicv2m|gicv3|gicv3-its",
 	  "interrupt controller; gicv2m and gicv3-its take messages, too (auto)", AT(irqchip),
 	  .choices = gic_kind_words },

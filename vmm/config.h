@@ -7,6 +7,7 @@
 
 #include "firmware/inject.h"
 #include "virtio/blk.h"
+#include "virtio/console_opts.h"
 #include "virtio/net.h"
 #include "vmm/core/opts.h"
 
@@ -16,7 +17,7 @@
 enum config_psci { CONFIG_PSCI_AUTO, CONFIG_PSCI_KERNEL, CONFIG_PSCI_USER };
 enum config_pages { CONFIG_PAGES_EXACT, CONFIG_PAGES_LAZY, CONFIG_PAGES_OFF };
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
-enum { CONFIG_DISKS_MAX = 16, CONFIG_NETS_MAX = 8, CONFIG_WORDS_MAX = 24 };
+enum { CONFIG_DISKS_MAX = 16, CONFIG_NETS_MAX = 8, CONFIG_WORDS_MAX = 40 };
 
 struct config {
 	const char *kernel, *initrd, *params;
@@ -26,6 +27,8 @@ struct config {
 	unsigned int ndisks;
 	struct net_config nets[CONFIG_NETS_MAX];
 	unsigned int nnets;
+	struct port_config ports[CONSOLE_PORTS_MAX];
+	unsigned int nports;
 	uint64_t balloon; /* bytes that the guest is left with at first; 0: no balloon */
 	unsigned int console; /* enum config_console */
 	unsigned int irqchip; /* enum gic_kind */

@@ -20,6 +20,7 @@
 #include "vmm/save.h"
 #include "vmm/term.h"
 #include "vmm/vm.h"
+#include "vmm/winsize.h"
 
 /* A machine in the foreground of a user: its signals, its terminal, its socket, its end. */
 struct run {
@@ -30,6 +31,7 @@ struct run {
 	struct vm *vm;
 	struct term term;
 	bool escaped; /* the last input byte was Ctrl-A */
+	struct winsize_watch winsize;
 	struct loop_fd signals;
 	struct loop_timer grace;
 	int first_signal; /* or SIGTERM, for the first request to stop */
@@ -375,7 +377,8 @@ static int start(struct run *run, struct fail *fail)
 	err = take_signals(run, fail);
 	if (!err)
 		err = start_control(run, fail);
-	if (!err && term_raw(&run->term, STDIN_FILENO))
+	if (!err && (term_raw(&run->term, STDIN_FILENO) ||
+		     winsize_follow(&run->winsize, run->vm->loop, &run->term, run->machine)))
 		err = fail_set(fail, EXIT_HOST, -EIO, "cannot set up the terminal: %s",
 			       strerror(errno));
 	if (!err && run->term.raw)
@@ -416,13 +419,14 @@ static int foreground(struct run *run, struct fail *fail)
 	code = run_machine(run, fail);
 	end_control(run);
 	/* A second signal while the reader is slow gives up on the rest. */
-	chardev_flush(machine_console(run->machine), run->signals.fd);
+	machine_flush(run->machine, run->signals.fd);
 	return code;
 }
 
 static void cleanup(struct run *run)
 {
 	term_restore(&run->term);
+	winsize_end(&run->winsize);
 	end_control(run);
 	if (run->vm) {
 		loop_fd_del(run->vm->loop, &run->signals);

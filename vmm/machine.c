@@ -11,6 +11,7 @@
 #include "arch/arm64/vgic.h"
 #include "devices/gpio.h"
 #include "firmware/dtb.h"
+#include "virtio/console.h"
 #include "vmm/core/chardev.h"
 #include "vmm/machine_priv.h"
 #include "vmm/machine_state.h"
@@ -287,8 +288,9 @@ void machine_destroy(struct machine *m)
 {
 	if (!m)
 		return;
-	/* The console outlives the devices that write to it. */
+	/* Consoles outlive the devices that write to them. */
 	vm_destroy_devices(m->vm);
+	ports_close(&m->ports);
 	chardev_destroy(m->console);
 	vm_destroy(m->vm);
 	boot_close(&m->boot);
@@ -317,6 +319,18 @@ void machine_made_of(const struct machine *m, struct machine_saved *saved)
 struct chardev *machine_console(struct machine *m)
 {
 	return m->console;
+}
+
+void machine_resize_console(struct machine *m, uint16_t cols, uint16_t rows)
+{
+	if (m->hvc)
+		console_resize(m->hvc, cols, rows);
+}
+
+void machine_flush(struct machine *m, int stop_fd)
+{
+	chardev_flush(m->console, stop_fd);
+	ports_flush(&m->ports, stop_fd);
 }
 
 void machine_print(const struct machine *m, FILE *out)

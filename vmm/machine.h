@@ -53,6 +53,11 @@ const struct config *machine_config(const struct machine *m);
 void machine_made_of(const struct machine *m, struct machine_saved *saved);
 struct chardev *machine_console(struct machine *m);
 
+/* The terminal has this size now: the guest's, where its console is virtio. */
+void machine_resize_console(struct machine *m, uint16_t cols, uint16_t rows);
+/* Writes out what the guest has written to its consoles and ports; as chardev_flush(). */
+void machine_flush(struct machine *m, int stop_fd);
+
 /* What --dry-run says: one "what: value" a line. */
 void machine_print(const struct machine *m, FILE *out);
 

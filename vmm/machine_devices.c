@@ -83,8 +83,8 @@ static int add_console(struct machine *m, struct fail *fail)
 		return err;
 	err = next_slot(m, &env, fail);
 	if (!err)
-		err = console_create(&env, &cfg, &dev, fail);
-	return err ? err : vm_add_device(m->vm, dev, fail);
+		err = console_create(&env, &cfg, &m->hvc, fail);
+	return err ? err : vm_add_device(m->vm, m->hvc, fail);
 }
 
 static int add_rtc(struct machine *m, struct fail *fail)
@@ -195,9 +195,32 @@ static int add_nets(struct machine *m, struct fail *fail)
 	return err;
 }
 
+static int add_ports(struct machine *m, struct fail *fail)
+{
+	struct console_port ports[CONSOLE_PORTS_MAX];
+	const struct console_config cfg = {
+		.transport = &virtio_mmio,
+		.ports = ports,
+		.nports = m->cfg->nports,
+	};
+	struct device_env env;
+	struct device *dev;
+	int err;
+
+	if (m->cfg->dry_run || !cfg.nports)
+		return 0;
+	err = ports_open(&m->ports, m->cfg, m->vm->loop, m->log, ports, fail);
+	if (!err)
+		err = next_slot(m, &env, fail);
+	if (!err)
+		err = console_create(&env, &cfg, &dev, fail);
+	return err ? err : vm_add_device(m->vm, dev, fail);
+}
+
 /* One builder for each kind of device, in the order of their creation and so of their slots. */
 static int (*const builders[])(struct machine *m, struct fail *fail) = {
-	add_console, add_rtc, add_gpio, add_gicv2m, add_disks, add_rng, add_balloon, add_nets,
+	add_console, add_rtc,	  add_gpio, add_gicv2m, add_disks,
+	add_rng,     add_balloon, add_nets, add_ports,
 };
 
 int machine_add_devices(struct machine *m, struct fail *fail)

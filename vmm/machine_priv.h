@@ -8,6 +8,7 @@
 #include "firmware/trace.h"
 #include "firmware/trng.h"
 #include "vmm/machine.h"
+#include "vmm/ports.h"
 #include "vmm/vm.h"
 
 /* Private part of the machine: machine.c (plan, firmware, boot), machine_devices.c (what is on it). */
@@ -17,7 +18,8 @@ struct machine {
 	struct vm *vm;
 	struct chardev *console;
 	struct device *gpio;
-	struct device *balloon; /* or NULL */
+	struct device *balloon, *hvc; /* or NULL */
+	struct ports ports;
 	struct gic_want gic;
 	unsigned int slots; /* virtio-mmio slots in use */
 	struct regpage *regs; /* of all virtio-mmio slots; NULL until there is one */

@@ -118,7 +118,7 @@ struct disk_stamp {
 	uint64_t size, mtime_ns, inode;
 };
 
-static int stamp_take(const struct blk_config *cfg, struct disk_stamp *stamp)
+static int stamp_take(const struct disk_config *cfg, struct disk_stamp *stamp)
 {
 	struct stat st;
 
@@ -171,8 +171,8 @@ int machine_check_disks(const struct machine *m, struct snapshot *snap, struct f
 
 		snprintf(name, sizeof(name), "disk/%u", i);
 		err = snapshot_get(snap, name, MACHINE_VERSION, stamp_state, &then, fail);
-		if (!err && stamp_take(&cfg->disks[i], &now))
-			findings_add(refused, "disk %u (%s): %s", i, cfg->disks[i].path,
+		if (!err && stamp_take(&cfg->disks[i].disk, &now))
+			findings_add(refused, "disk %u (%s): %s", i, cfg->disks[i].disk.path,
 				     strerror(errno));
 		else if (!err)
 			stamp_compare(i, &then, &now, refused);
@@ -201,12 +201,12 @@ static int save_disks(const struct machine *m, struct snapshot *snap, struct fai
 		char name[16];
 
 		snprintf(name, sizeof(name), "disk/%u", i);
-		err = cfg->disks[i].ro ? 0 : disk_settle(cfg->disks[i].path);
+		err = cfg->disks[i].disk.ro ? 0 : disk_settle(cfg->disks[i].disk.path);
 		if (!err)
-			err = stamp_take(&cfg->disks[i], &stamp);
+			err = stamp_take(&cfg->disks[i].disk, &stamp);
 		if (err)
 			fail_set(fail, EXIT_HOST, err, "cannot save the state of disk %s: %s",
-				 cfg->disks[i].path, strerror(-err));
+				 cfg->disks[i].disk.path, strerror(-err));
 		else
 			err = snapshot_add(snap, name, MACHINE_VERSION, stamp_state, &stamp, fail);
 	}

@@ -105,13 +105,21 @@ static void settle(struct vm *vm)
 /* A machine that goes on writes to its disks, and what was saved no longer fits them. */
 static int check_disks(const struct save *save, const struct config *cfg, struct fail *fail)
 {
-	for (unsigned int i = 0; i < cfg->ndisks; i++)
-		if (save->keep_running && !cfg->disks[i].ro)
+	for (unsigned int i = 0; i < cfg->ndisks; i++) {
+		const struct disk_config *disk = &cfg->disks[i].disk;
+
+		if (disk->snapshot)
+			return fail_set(fail, EXIT_CONFIG, -ENOTSUP,
+					"what the guest wrote to %s is in its throw-away overlay "
+					"(snapshot=on), which cannot be saved",
+					disk->path);
+		if (save->keep_running && !disk->ro)
 			return fail_set(
 				fail, EXIT_CONFIG, -EINVAL,
 				"--keep-running: the machine would go on writing to %s, and "
 				"the snapshot be worth nothing; leave it out",
-				cfg->disks[i].path);
+				disk->path);
+	}
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,6 +89,17 @@ int term_escape(bool *escaped, uint8_t byte)
 	if (*escaped)
 		return 0;
 	return byte == CTRL_A ? TERM_GUEST : byte;
+}
+
+bool term_size(const struct term *term, uint16_t *cols, uint16_t *rows)
+{
+	struct winsize size;
+
+	if (!term->raw || ioctl(term->fd, TIOCGWINSZ, &size) || !size.ws_col)
+		return false;
+	*cols = size.ws_col;
+	*rows = size.ws_row;
+	return true;
 }
 
 void term_restore(struct term *term)

@@ -31,6 +31,9 @@ int term_raw(struct term *term, int fd);
 enum { TERM_GUEST = -1 };
 int term_escape(bool *escaped, uint8_t byte);
 
+/* The terminal's size in characters, if we have one that knows. */
+bool term_size(const struct term *term, uint16_t *cols, uint16_t *rows);
+
 /* Puts everything back and ends the child; nothing to do is fine. */
 void term_restore(struct term *term);
 

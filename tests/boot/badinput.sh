@@ -125,6 +125,15 @@ bad 'SPIs too few'           2 '--spis 96.*112'              -k off.bin --spis 9
 bad 'SPIs too many'          2 '--spis 988.*960'             -k off.bin --spis 988
 bad 'balloon beyond RAM'     2 '--balloon.*64 MiB'          -k off.bin -m 64 --balloon 65
 bad 'balloon 0'              2 '--balloon.*0'               -k off.bin --balloon 0
+bad 'port without a name'    2 '--port.*name='               -k off.bin --port pty
+bad 'port name impossible'   2 '--port.*a/b'                 -k off.bin --port name=a/b,pty
+bad 'port to nowhere'        2 '--port.*x.*socket='          -k off.bin --port name=x
+bad 'port to two places'     2 '--port.*one'                 -k off.bin --port name=x,pty,fd=1
+bad 'port twice'             2 '--port.*two.*x'              -k off.bin --port name=x,pty --port name=x,pty
+bad 'port word unknown'      2 'sokcet.*socket'              -k off.bin --port name=x,sokcet=y
+bad 'port file impossible'   2 'port x.*nosuch/file'         -k off.bin --port name=x,file=nosuch/file
+bad 'port socket no socket'  2 'port x.*off.bin.*exists'     -k off.bin --port name=x,socket=off.bin
+bad 'port fd not open'       2 'port x.*77'                  -k off.bin --port name=x,fd=77
 bad 'GIC unknown'            2 'gicv9.*gicv'                 -k off.bin --irqchip gicv9
 bad 'console unknown'        2 'teletype.*serial'            -k off.bin --console teletype
 bad 'log level unknown'      2 'loud'                        -k off.bin --loglevel loud

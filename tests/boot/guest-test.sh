@@ -147,6 +147,45 @@ rng() {
 	[ "$a" != "$b" ] && [ "$a" != "$zero" ]
 }
 
+# param NAME: its value on the kernel's command line.
+param() {
+	tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p"
+}
+
+# port NAME: its device.
+port() {
+	for name in /sys/class/virtio-ports/*/name; do
+		[ "$(cat "$name")" != "$1" ] || echo "/dev/$(basename "${name%/name}")"
+	done
+}
+
+# Sends back what comes over each port, and its checksum to the console. To write waits until
+# somebody is there; to read would be the end.
+ports() {
+	bytes=$(param bytes)
+	until [ "$(cat /sys/class/virtio-ports/*/name 2>/dev/null | wc -l)" -eq 4 ]; do usleep 20000; done
+	echo "ports: $(cat /sys/class/virtio-ports/*/name | sort | tr '\n' ' ')"
+	echo "hello from the guest" >"$(port log)"
+	for name in sock tty; do
+		exec 3<>"$(port $name)" || return 1
+		echo "ready: $name"
+		echo begin >&3
+		head -c "$bytes" <&3 >/tmp/bytes
+		echo "sum: $name $(md5sum </tmp/bytes)"
+		cat /tmp/bytes >&3
+		exec 3>&-
+	done
+	echo "on the second console" >/dev/hvc0
+}
+
+resize() {
+	was=$(stty size </dev/console)
+	echo "size: $was"
+	echo ready >"$(port ready)"
+	until now=$(stty size </dev/console) && [ "$now" != "$was" ]; do usleep 20000; done
+	echo "size: $now"
+}
+
 meminfo() {
 	awk -v key="$1:" '$1 == key { print int($2 / 1024) }' /proc/meminfo
 }

@@ -74,6 +74,36 @@ console() {
 	done
 }
 
+# Each port's bytes go to the guest and back, while the other side sends and takes at once.
+ports() {
+	bytes=$port_bytes
+	head -c "$bytes" /dev/urandom >sent
+	sum=$(md5sum <sent)
+	back=$({ echo begin; cat sent; } | md5sum)
+	all=$((bytes + 6))
+	: >marks
+	for name in sock tty; do
+		mkfifo "from.$name"
+		md5sum <"from.$name" >"sum.$name" &
+	done
+	vmm_drive '*ready: sock*' 'run ./portio sock "$all" <sent >from.sock 2>>marks &' \
+		'*ready: tty*' 'run ./portio tty "$all" <sent >from.tty 2>>marks &' -- \
+		-k Image -i initrd -m 256 -p "console=ttyAMA0 quiet t2=ports bytes=$bytes" \
+		--port name=log,file=log --port name=sock,socket=sock --port name=tty,pty=tty \
+		--port name=second,file=second,console
+	wait
+	cat marks >>out
+	expect 'ports, to the guest' 0 'ports: log second sock tty ' "sum: sock $sum" "sum: tty $sum" \
+		'test: exit 0'
+	for name in sock tty; do
+		check "ports, from the guest: $name" 'what came back differs' \
+			[ "$(cat "sum.$name")" = "$back" ]
+	done
+	check 'ports, file' 'the text is not in it' [ "$(cat log)" = 'hello from the guest' ]
+	check 'ports, second console' 'the text is not in it' grep -q 'on the second console' second
+	check 'ports, nothing left' 'socket or link is there' [ ! -e sock -a ! -L tty ]
+}
+
 # rss: the MiB of vmm that are in the host's memory.
 rss() {
 	awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$(pidof vmm)/status"

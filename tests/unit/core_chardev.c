@@ -57,7 +57,7 @@ static void setup(void)
 	ck_assert_int_eq(loop_create(&loop), 0);
 	memset(&guest, 0, sizeof(guest));
 	device_init(&guest.dev, &guest_ops, "guest", &env);
-	guest.user = (struct chardev_user){ &guest.dev, guest_input, guest_room };
+	guest.user = (struct chardev_user){ &guest.dev, guest_input, guest_room, NULL };
 	guest.got = malloc(2 * MB);
 	guest.appetite = SIZE_MAX;
 }

@@ -444,6 +444,8 @@ START_TEST(state_refused)
 	ck_assert_ptr_ne(at, NULL);
 	memcpy(at, &wrong, 4);
 	ck_assert_int_eq(fake_load(a.dev, saved.buf, saved.len), -ERANGE);
+	/* What the host wants stays as it was. */
+	ck_assert_uint_eq(config(0), right);
 	stream_close(&saved);
 }
 END_TEST

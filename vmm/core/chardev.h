@@ -14,6 +14,9 @@
  * blocks a vCPU: when the queue is full the device says so to the guest (flow control) and is called
  * when there is room again. A closed reader (EPIPE, EIO) turns output into nothing and never ends
  * the VM. Nothing is lost otherwise: chardev_flush() at the end writes what is left.
+ *
+ * A chardev may also have an owner who brings the descriptors, as clients come and go: without any
+ * it takes output for nothing. That owner chooses how long a reader may hold the guest up.
  */
 struct backlog;
 struct chardev;
@@ -27,6 +30,16 @@ struct chardev_user {
 	/* There is room in the output queue again after it was full: chardev_write() was short, or
 	 * chardev_space() became 0. */
 	void (*room)(struct chardev_user *user);
+	/* Somebody is there now, or no longer; NULL if the guest cannot be told. */
+	void (*attached)(struct chardev_user *user);
+};
+
+struct chardev_owner {
+	/* The other side has gone, all its input has been taken, and its descriptors should be
+	 * detached: err is 0, the -errno of reading or writing, or -ETIMEDOUT when it took no
+	 * output for `patience_ns`. On the loop thread, under the device's lock. */
+	void (*gone)(struct chardev_owner *owner, int err);
+	uint64_t patience_ns;
 };
 
 /*
@@ -35,6 +48,19 @@ struct chardev_user {
  */
 int chardev_create(struct chardev **out, struct loop *loop, int in_fd, int out_fd);
 void chardev_destroy(struct chardev *chr);
+
+/* Sets who is told of the other side's end. Before any device is connected. */
+void chardev_own(struct chardev *chr, struct chardev_owner *owner);
+/* Brings other descriptors, as for chardev_create(), while there are none: 0 or -errno. Detaching
+ * drops what has not been written. Both on the loop thread under the device's lock, or while the
+ * loop is idle. */
+int chardev_attach(struct chardev *chr, int in_fd, int out_fd);
+void chardev_detach(struct chardev *chr);
+/* Whether anybody is there. Caller holds its device's lock. */
+bool chardev_attached(struct chardev *chr);
+
+/* The device that is connected, or NULL. */
+struct device *chardev_device(struct chardev *chr);
 
 /* Connects the one device; input flows from now on. NULL disconnects. While the loop is idle, on
  * its thread, or under the device's lock. */
@@ -62,7 +88,8 @@ void chardev_filter(struct chardev *chr, size_t (*fn)(void *arg, uint8_t *data, 
 		    void *arg);
 
 /* Writes out all that is queued, and what the device held back for lack of room; waits for the
- * reader, until `stop` (if any) becomes readable. No loop may run, no lock be held. */
+ * reader, as long as its owner would, until `stop` (if any) becomes readable. No loop may run, no
+ * lock be held. */
 void chardev_flush(struct chardev *chr, int stop_fd);
 
 #endif
