@@ -196,7 +196,7 @@ void virtio_config_changed(struct virtio_dev *vdev)
 		raise_config_interrupt(vdev);
 }
 
-static void driver_reset(struct virtio_dev *vdev)
+static void driver_reset(struct virtio_dev *vdev, bool machine)
 {
 	/* First, so that requests which end now go nowhere. */
 	vdev->status = 0;
@@ -205,6 +205,8 @@ static void driver_reset(struct virtio_dev *vdev)
 	vdev->features = 0;
 	vdev->isr = 0;
 	vdev->device_feature_sel = vdev->driver_feature_sel = vdev->queue_sel = 0;
+	if (vdev->transport->reset)
+		vdev->transport->reset(vdev, machine);
 	if (vdev->ops->reset)
 		vdev->ops->reset(vdev);
 }
@@ -230,7 +232,7 @@ void virtio_set_status(struct virtio_dev *vdev, uint32_t status)
 	uint32_t added = status & ~vdev->status & DRIVER_STATUS;
 
 	if (!status) {
-		driver_reset(vdev);
+		driver_reset(vdev, false);
 		return;
 	}
 	if (added & VIRTIO_CONFIG_S_FEATURES_OK && !acceptable(vdev))
@@ -285,7 +287,7 @@ static void device_reset(struct device *dev)
 {
 	struct virtio_dev *vdev = to_virtio(dev);
 
-	driver_reset(vdev);
+	driver_reset(vdev, true);
 	vdev->generation = 0;
 	for (unsigned int q = 0; q < vdev->nqueues; q++) {
 		struct virtio_queue *queue = &vdev->queues[q];
@@ -356,6 +358,8 @@ static void device_state(struct device *dev, struct state *s)
 		state_check(s, vdev->status & VIRTIO_CONFIG_S_FEATURES_OK, "status");
 		state_check(s, acceptable(vdev), "features");
 	}
+	if (vdev->transport->state)
+		vdev->transport->state(vdev, s);
 	for (unsigned int q = 0; q < vdev->nqueues; q++)
 		queue_state(&vdev->queues[q], s);
 	if (vdev->ops->state)
@@ -380,7 +384,8 @@ static void device_describe(struct device *dev, struct fdt *fdt)
 {
 	struct virtio_dev *vdev = to_virtio(dev);
 
-	vdev->transport->describe(vdev, fdt);
+	if (vdev->transport->describe)
+		vdev->transport->describe(vdev, fdt);
 }
 
 static void device_destroy(struct device *dev)
@@ -398,6 +403,8 @@ static void device_destroy(struct device *dev)
 			close(queue->kick.fd);
 		}
 	}
+	if (vdev->transport && vdev->transport->detach)
+		vdev->transport->detach(vdev);
 	if (vdev->ops->destroy)
 		vdev->ops->destroy(vdev);
 	free(vdev->queues);

@@ -76,6 +76,13 @@ struct virtio_ops {
 struct virtio_transport {
 	/* Claims the registers. 0 or -errno with `fail` set. */
 	int (*attach)(struct virtio_dev *vdev, struct fail *fail);
+	/* Undoes that, also what is half done; all queues are closed. The rest of these may be NULL,
+	 * but for the interrupts and `doorbell`. */
+	void (*detach)(struct virtio_dev *vdev);
+	/* The driver has reset the device, or the machine was reset. */
+	void (*reset)(struct virtio_dev *vdev, bool machine);
+	/* What the driver has set in the transport; loaded before the queues. */
+	void (*state)(struct virtio_dev *vdev, struct state *s);
 	/* Buffers of queue q have been used; the status bit is set. */
 	void (*queue_interrupt)(struct virtio_dev *vdev, unsigned int q);
 	void (*config_interrupt)(struct virtio_dev *vdev);
@@ -107,6 +114,7 @@ struct virtio_dev {
 	struct device dev;
 	const struct virtio_ops *ops;
 	const struct virtio_transport *transport;
+	void *link; /* the transport's own */
 	struct virtio_queue *queues;
 	/* Constant; a class that has another number than ops->nqueues sets it before virtio_init(). */
 	unsigned int nqueues;

@@ -15,6 +15,7 @@
 #define MIB (1ULL << 20)
 
 static const char *const console_words[] = { "serial", "virtio", NULL };
+static const char *const transport_words[] = { "mmio", "pci", NULL };
 static const char *const psci_words[] = { "auto", "kernel", "user", NULL };
 static const char *const unmapped_words[] = { "ignore", "abort", "stop", NULL };
 const char *const config_pages_words[] = { "exact", "lazy", "off", NULL };
@@ -156,6 +157,9 @@ const struct opt config_options[] = {
 	  .choices = gic_kind_words },
 	{ "spis", 0, OPT_UINT, NULL, "N", "shared peripheral interrupts (256)", AT(spis),
 	  .min = LAYOUT_SPIS_MIN, .max = GIC_SPIS_MAX },
+	{ "virtio-transport", 0, OPT_CHOICE, NULL, "mmio|pci",
+	  "how the guest finds its virtio devices; pci interrupts by messages (mmio)",
+	  AT(transport), .choices = transport_words },
 	{ "psci", 0, OPT_CHOICE, NULL, "auto|kernel|user",
 	  "who serves PSCI: the host's kernel, or vmm, where the kernel forwards calls (auto)",
 	  AT(psci), .choices = psci_words },

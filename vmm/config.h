@@ -16,6 +16,7 @@
 
 enum config_psci { CONFIG_PSCI_AUTO, CONFIG_PSCI_KERNEL, CONFIG_PSCI_USER };
 enum config_pages { CONFIG_PAGES_EXACT, CONFIG_PAGES_LAZY, CONFIG_PAGES_OFF };
+enum config_transport { TRANSPORT_MMIO, TRANSPORT_PCI };
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
 enum { CONFIG_DISKS_MAX = 16, CONFIG_NETS_MAX = 8, CONFIG_WORDS_MAX = 40 };
 
@@ -33,6 +34,7 @@ struct config {
 	unsigned int console; /* enum config_console */
 	unsigned int irqchip; /* enum gic_kind */
 	unsigned int spis;
+	unsigned int transport; /* enum config_transport */
 	unsigned int psci; /* enum config_psci */
 	unsigned int psci_version; /* index in psci_version_words, plus 1; 0: not said */
 	unsigned int trace; /* mask of 1 << enum smccc_service */

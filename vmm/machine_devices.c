@@ -6,11 +6,13 @@
 #include "arch/arm64/layout.h"
 #include "devices/gicv2m.h"
 #include "devices/gpio.h"
+#include "devices/pci.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
 #include "virtio/balloon.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
+#include "virtio/pci.h"
 #include "virtio/rng.h"
 #include "vmm/core/chardev.h"
 #include "vmm/machine_priv.h"
@@ -44,12 +46,17 @@ static int add_virtio_window(struct machine *m, struct fail *fail)
 		   : 0;
 }
 
-/* The next free virtio-mmio slot. */
+/* The next free virtio-mmio slot, or on the PCI bus, which knows by itself when it is full. */
 static int next_slot(struct machine *m, struct device_env *env, struct fail *fail)
 {
 	unsigned int n = m->slots;
 	int err;
 
+	if (m->pci) {
+		*env = env_at(m, ++m->slots, 0, true);
+		env->pci = pci_bus(m->pci);
+		return 0;
+	}
 	if (n == LAYOUT_VIRTIO_SLOTS)
 		return fail_set(fail, EXIT_CONFIG, -ENOSPC, "more than %d virtio devices",
 				LAYOUT_VIRTIO_SLOTS);
@@ -63,10 +70,32 @@ static int next_slot(struct machine *m, struct device_env *env, struct fail *fai
 	return 0;
 }
 
+/* The bus comes first: its devices follow, and end before it. */
+static int add_pci(struct machine *m, struct fail *fail)
+{
+	const struct pci_config cfg = { LAYOUT_PCI_MMIO_BASE, LAYOUT_PCI_MMIO_SIZE, m->vm->chip };
+	struct device_env env = env_at(m, LAYOUT_PCI_ECAM_BASE, LAYOUT_PCI_SPI, false);
+	struct irqchip *chip = m->vm->chip;
+	struct irq *irq;
+	int err;
+
+	m->transport = &virtio_mmio;
+	if (m->cfg->transport != TRANSPORT_PCI)
+		return 0;
+	m->transport = &virtio_pci;
+	err = pci_create(&env, &cfg, &m->pci, fail);
+	if (!err)
+		err = vm_add_device(m->vm, m->pci, fail);
+	for (unsigned int i = 0; !err && (irq = pci_irq(m->pci, i)); i++)
+		if (chip->ops->connect(chip, irq))
+			err = fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+	return err;
+}
+
 static int add_console(struct machine *m, struct fail *fail)
 {
 	bool virtio = m->cfg->console == CONSOLE_VIRTIO;
-	struct console_config cfg = { .transport = &virtio_mmio, .chr = m->console };
+	struct console_config cfg = { .transport = m->transport, .chr = m->console };
 	struct device_env env = env_at(m, LAYOUT_PL011_BASE, LAYOUT_PL011_SPI, false);
 	bool show = m->pages != CONFIG_PAGES_OFF && pages_possible(&m->vm->kvm, PL011_SIZE);
 	struct device *dev;
@@ -132,12 +161,14 @@ static int add_disks(struct machine *m, struct fail *fail)
 	int err = 0;
 
 	for (unsigned int i = 0; !err && i < m->cfg->ndisks; i++) {
+		struct blk_config cfg = m->cfg->disks[i];
 		struct device_env env;
 		struct device *dev;
 
+		cfg.transport = m->transport;
 		err = next_slot(m, &env, fail);
 		if (!err)
-			err = blk_create(&env, &m->cfg->disks[i], &dev, fail);
+			err = blk_create(&env, &cfg, &dev, fail);
 		if (!err)
 			err = vm_add_device(m->vm, dev, fail);
 	}
@@ -146,7 +177,7 @@ static int add_disks(struct machine *m, struct fail *fail)
 
 static int add_rng(struct machine *m, struct fail *fail)
 {
-	struct rng_config cfg = { .transport = &virtio_mmio };
+	struct rng_config cfg = { .transport = m->transport };
 	struct device_env env;
 	struct device *dev;
 	int err;
@@ -162,7 +193,7 @@ static int add_rng(struct machine *m, struct fail *fail)
 static int add_balloon(struct machine *m, struct fail *fail)
 {
 	const struct balloon_config cfg = {
-		.transport = &virtio_mmio,
+		.transport = m->transport,
 		.ram_base = LAYOUT_RAM_BASE,
 		.ram_size = m->cfg->mem,
 		.target = m->cfg->balloon,
@@ -183,12 +214,14 @@ static int add_nets(struct machine *m, struct fail *fail)
 	int err = 0;
 
 	for (unsigned int i = 0; !err && !m->cfg->dry_run && i < m->cfg->nnets; i++) {
+		struct net_config cfg = m->cfg->nets[i];
 		struct device_env env;
 		struct device *dev;
 
+		cfg.transport = m->transport;
 		err = next_slot(m, &env, fail);
 		if (!err)
-			err = net_create(&env, &m->cfg->nets[i], &dev, fail);
+			err = net_create(&env, &cfg, &dev, fail);
 		if (!err)
 			err = vm_add_device(m->vm, dev, fail);
 	}
@@ -199,7 +232,7 @@ static int add_ports(struct machine *m, struct fail *fail)
 {
 	struct console_port ports[CONSOLE_PORTS_MAX];
 	const struct console_config cfg = {
-		.transport = &virtio_mmio,
+		.transport = m->transport,
 		.ports = ports,
 		.nports = m->cfg->nports,
 	};
@@ -219,8 +252,8 @@ static int add_ports(struct machine *m, struct fail *fail)
 
 /* One builder for each kind of device, in the order of their creation and so of their slots. */
 static int (*const builders[])(struct machine *m, struct fail *fail) = {
-	add_console, add_rtc,	  add_gpio, add_gicv2m, add_disks,
-	add_rng,     add_balloon, add_nets, add_ports,
+	add_gicv2m, add_pci, add_console, add_rtc,  add_gpio,
+	add_disks,  add_rng, add_balloon, add_nets, add_ports,
 };
 
 int machine_add_devices(struct machine *m, struct fail *fail)

@@ -20,8 +20,10 @@ struct machine {
 	struct device *gpio;
 	struct device *balloon, *hvc; /* or NULL */
 	struct ports ports;
+	struct device *pci; /* the bus that virtio devices are on; NULL: they are on virtio-mmio */
+	const struct virtio_transport *transport; /* of every virtio device */
 	struct gic_want gic;
-	unsigned int slots; /* virtio-mmio slots in use */
+	unsigned int slots; /* virtio-mmio or PCI slots in use */
 	struct regpage *regs; /* of all virtio-mmio slots; NULL until there is one */
 	enum config_pages pages; /* as this host can */
 	const char *bootargs;

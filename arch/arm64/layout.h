@@ -17,7 +17,7 @@
  *   0x0903_0000  PL061     SPI 7, level; line 3 is the power key
  *   0x090a_0000  stolen time, 64 bytes a CPU (memory, Arm DEN0057)
  *   0x0a00_0000  virtio-mmio, 32 slots of 0x200, SPI 16 + n, edge
- *   0x1000_0000  PCI MMIO, then PIO and ECAM
+ *   0x1000_0000  PCI: window for BARs; from 0x3f00_0000 ECAM of one bus; SPI 3 to 6, level
  *   0x4000_0000  RAM, contiguous; after it, aligned to 64 KiB, the redistributors of CPU 123 up
  */
 #define LAYOUT_GICD_BASE     0x08000000ULL
@@ -43,12 +43,16 @@
 #define LAYOUT_VIRTIO_STRIDE 0x00000200ULL
 #define LAYOUT_VIRTIO_SLOTS  32
 #define LAYOUT_PCI_MMIO_BASE 0x10000000ULL
+#define LAYOUT_PCI_MMIO_SIZE 0x2eff0000ULL
+#define LAYOUT_PCI_ECAM_BASE 0x3f000000ULL
+#define LAYOUT_PCI_ECAM_SIZE 0x00100000ULL
 #define LAYOUT_RAM_BASE	     0x40000000ULL
 #define LAYOUT_RAM_ALIGN     0x00200000ULL
 
 /* SPIs as the device tree numbers them (INTID - 32). */
 #define LAYOUT_PL011_SPI   1
 #define LAYOUT_PL031_SPI   2
+#define LAYOUT_PCI_SPI	   3
 #define LAYOUT_GPIO_SPI	   7
 #define LAYOUT_VIRTIO_SPI  16
 #define LAYOUT_GICV2M_SPI  48
@@ -75,7 +79,8 @@ _Static_assert(LAYOUT_PVTIME_BASE + LAYOUT_PVTIME_SIZE <= LAYOUT_VIRTIO_BASE, "P
 _Static_assert(LAYOUT_VIRTIO_BASE + LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE <=
 		       LAYOUT_PCI_MMIO_BASE,
 	       "virtio, PCI");
-_Static_assert(LAYOUT_PCI_MMIO_BASE < LAYOUT_RAM_BASE, "PCI, RAM");
+_Static_assert(LAYOUT_PCI_MMIO_BASE + LAYOUT_PCI_MMIO_SIZE <= LAYOUT_PCI_ECAM_BASE, "PCI");
+_Static_assert(LAYOUT_PCI_ECAM_BASE + LAYOUT_PCI_ECAM_SIZE <= LAYOUT_RAM_BASE, "PCI, RAM");
 _Static_assert(LAYOUT_VIRTIO_SPI + LAYOUT_VIRTIO_SLOTS <= LAYOUT_GICV2M_SPI, "virtio, GICv2m SPIs");
 _Static_assert(LAYOUT_GICV2M_SPI + LAYOUT_GICV2M_SPIS <= LAYOUT_SPIS_MIN, "SPIs");
 

@@ -397,6 +397,7 @@ int vgic_create(const struct gic_want *want, struct irqchip **out, struct fail *
 	if (!vgic)
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
 	vgic->chip.ops = &vgic_ops;
+	vgic->chip.takes_messages = gic_kind_has_its(want->kind) || gic_kind_has_v2m(want->kind);
 	vgic->kind = want->kind;
 	vgic->nr_irqs = gic_plan_irqs(want->spis);
 	vgic->fd = vgic->its_fd = -1;

@@ -66,6 +66,36 @@ pages() {
 	cmp -n 4194304 /data /dev/vda
 }
 
+# interrupts NAME CPU: how many of that name the CPU has had.
+interrupts() {
+	awk -v name="$1" -v column=$(($2 + 2)) 'index($NF, name) == 1 { n += $column } END { print n + 0 }' \
+		/proc/interrupts
+}
+
+# The disk over PCI: data, what interrupts, how often; and the rng's interrupt goes to another CPU.
+pci() {
+	head -c 4194304 /dev/urandom >/data
+	before=$(($(interrupts virtio0 0) + $(interrupts virtio0 1)))
+	i=0
+	while [ $i -lt 64 ]; do
+		dd if=/data of=/dev/vda bs=64k seek=$i skip=$i count=1 conv=fsync 2>/dev/null || return 1
+		i=$((i + 1))
+	done
+	grep virtio /proc/interrupts | sed 's/^/irq: /'
+	echo "enough: $(($(interrupts virtio0 0) + $(interrupts virtio0 1) - before >= 64))"
+	echo 3 >/proc/sys/vm/drop_caches
+	echo "vda: $(head -c 4194304 /dev/vda | sha256sum)"
+	echo "functions: $(find /sys/bus/pci/devices -type l | wc -l)"
+	for cpu in 1 0; do
+		irq=$(sed -n 's/^ *\([0-9]*\):.* virtio1.*/\1/p' /proc/interrupts | tail -n 1)
+		echo $((cpu + 1)) >"/proc/irq/$irq/smp_affinity" || return 1
+		before=$(interrupts virtio1 $cpu)
+		head -c 4096 /dev/hwrng >/dev/null || return 1
+		echo "moved to $cpu: $(($(interrupts virtio1 $cpu) > before))"
+	done
+	cmp -n 4194304 /data /dev/vda
+}
+
 net() {
 	ip link set eth0 up && ip addr add 10.9.0.2/24 dev eth0 || return 1
 	ping -c 20 -i 0.1 -W 5 10.9.0.1 | sed 's/^/ping: /'

@@ -43,6 +43,20 @@ pages() {
 	done
 }
 
+# Messages where the controller takes them, else pins.
+pci() {
+	rows='gicv2m:MSI gicv2:Level'
+	! grep -q GICv3 /proc/interrupts || rows='gicv3-its:ITS gicv3:Level'
+	for row in $rows; do
+		kind=${row%:*}
+		head -c 8388608 /dev/zero >pci.raw
+		linux pci -c 2 -d pci.raw --virtio-transport pci --irqchip "$kind"
+		expect "pci, $kind" 0 "irq: .*${row#*:}.* virtio0.*" 'enough: 1' 'functions: 2' \
+			'moved to 1: 1' 'moved to 0: 1' 'test: exit 0' \
+			"vda: $(head -c 4194304 pci.raw | sha256sum)"
+	done
+}
+
 net() {
 	modprobe tun
 	tunctl -t tap0 >/dev/null && ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 up

@@ -15,6 +15,7 @@ struct fdt;
 struct json_out;
 struct log;
 struct loop;
+struct pci_bus;
 struct regpage;
 struct state;
 struct stores;
@@ -49,6 +50,7 @@ struct device_env {
 	struct regpage *page; /* what the guest can read of them without an exit; NULL: nothing */
 	struct stores *stores; /* a queue of stores for this device alone; NULL: none */
 	struct irq irq; /* copied into the device */
+	struct pci_bus *pci; /* for functions of it, which have no irq and no base; or NULL */
 };
 
 struct device {

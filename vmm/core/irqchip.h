@@ -41,6 +41,7 @@ struct irqchip_frame {
 struct irqchip {
 	const struct irqchip_ops *ops;
 	struct irqchip_frame frame;
+	bool takes_messages; /* message() leads somewhere, and FDT_PHANDLE_MSI is described */
 };
 
 #endif
