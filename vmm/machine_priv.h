@@ -18,6 +18,7 @@ struct machine {
 	struct chardev *console;
 	struct device *gpio;
 	struct device *balloon; /* or NULL */
+	struct device *disks[CONFIG_DISKS_MAX]; /* as --disk named them */
 	struct gic_want gic;
 	unsigned int slots; /* virtio-mmio slots in use */
 	struct regpage *regs; /* of all virtio-mmio slots; NULL until there is one */
