@@ -5,23 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/cmd_control_priv.h"
 #include "vmm/commands.h"
 #include "vmm/control.h"
 #include "vmm/control_attach.h"
 #include "vmm/control_client.h"
 #include "vmm/control_dir.h"
 #include "vmm/control_print.h"
-#include "vmm/core/loop.h"
 #include "vmm/core/opts.h"
-
-/* A pause waits for vCPUs that may be in the middle of a slow access. */
-enum { ANSWER_MS = 30000, LIST_MS = 2000 };
-
-struct control_args {
-	const char *name;
-	const char *line; /* the word behind the name, or NULL */
-	bool force, json, watch, readonly;
-};
 
 #define AT(field) .offset = offsetof(struct control_args, field)
 
@@ -34,6 +25,11 @@ static const struct opt stat_options[] = {
 	{ "json", 0, OPT_FLAG, NULL, NULL, "as the machine answers", AT(json) },
 	{ "watch", 'w', OPT_FLAG, NULL, NULL,
 	  "say it again each SECONDS (1), until the machine ends", AT(watch) },
+	{ 0 },
+};
+static const struct opt balloon_options[] = {
+	{ "stats", 's', OPT_FLAG, NULL, NULL,
+	  "what the balloon has, and the guest's own statistics", AT(stats) },
 	{ 0 },
 };
 static const struct opt console_options[] = {
@@ -114,9 +110,8 @@ static int do_list(const struct control_args *args, struct fail *fail)
 
 /* --- one request ------------------------------------------------------------------------------ */
 
-/* Asks, and passes on why the machine refuses. */
-static int ask(struct control_conn *conn, const char *line, struct json_object *obj,
-	       struct fail *fail)
+int control_request(struct control_conn *conn, const char *line, struct json_object *obj,
+		    struct fail *fail)
 {
 	const struct json_field *ok;
 	const char *why;
@@ -134,31 +129,31 @@ static int ask(struct control_conn *conn, const char *line, struct json_object *
 	return fail_set(fail, EXIT_CONFIG, -EINVAL, "the machine refuses: %s", why ? why : "?");
 }
 
-static int simple(const struct control_args *args, const char *line, struct fail *fail)
+int control_simple(const struct control_args *args, const char *line, struct fail *fail)
 {
 	struct control_conn *conn = NULL;
 	struct json_object obj;
 	int err = control_open(args->name, ANSWER_MS, &conn, fail);
 
 	if (!err)
-		err = ask(conn, line, &obj, fail);
+		err = control_request(conn, line, &obj, fail);
 	control_close(conn);
 	return err;
 }
 
 static int do_pause(const struct control_args *args, struct fail *fail)
 {
-	return simple(args, "{\"command\":\"pause\"}", fail);
+	return control_simple(args, "{\"command\":\"pause\"}", fail);
 }
 
 static int do_resume(const struct control_args *args, struct fail *fail)
 {
-	return simple(args, "{\"command\":\"resume\"}", fail);
+	return control_simple(args, "{\"command\":\"resume\"}", fail);
 }
 
 static int do_reset(const struct control_args *args, struct fail *fail)
 {
-	return simple(args, "{\"command\":\"reset\"}", fail);
+	return control_simple(args, "{\"command\":\"reset\"}", fail);
 }
 
 /* Returns when the machine has ended: by its power-off, or by its --grace. */
@@ -171,84 +166,14 @@ static int do_stop(const struct control_args *args, struct fail *fail)
 	int err = control_open(args->name, ANSWER_MS, &conn, fail);
 
 	if (!err)
-		err = ask(conn, line, &obj, fail);
+		err = control_request(conn, line, &obj, fail);
 	if (!err)
 		control_wait_end(conn);
 	control_close(conn);
 	return err;
 }
 
-/* --- stat, ctl -------------------------------------------------------------------------------- */
-
-static int parse_seconds(const char *word, unsigned int *seconds)
-{
-	uint64_t ns;
-
-	if (opts_time(word, &ns) || ns < 1000000000 || ns > 86400 * 1000000000ULL ||
-	    ns % 1000000000)
-		return -EINVAL;
-	*seconds = (unsigned int)(ns / 1000000000);
-	return 0;
-}
-
-/* The answer printed, once. 0 or -errno. */
-static int stat_once(struct control_conn *conn, bool json, bool clear, struct fail *fail)
-{
-	const char *line = "{\"command\":\"stat\"}";
-	struct json_object obj;
-	char *reply;
-	int err = json ? control_ask(conn, line, &reply, fail) : ask(conn, line, &obj, fail);
-
-	if (err)
-		return err;
-	/* The cursor to the top, and nothing below it. */
-	fputs(clear ? "\x1b[H\x1b[J" : "", stdout);
-	if (json)
-		puts(reply);
-	else
-		control_print(&obj);
-	return 0;
-}
-
-/* Again and again, to the machine's end, which is no failure, or the reader's. */
-static int stat_watch(struct control_conn *conn, const struct control_args *args,
-		      unsigned int seconds, struct fail *fail)
-{
-	bool clear = !args->json && isatty(STDOUT_FILENO);
-	struct fail why = { 0 };
-	uint64_t next = loop_now_ns();
-	int err = 0;
-
-	while (!err) {
-		err = stat_once(conn, args->json, clear, &why);
-		if (!err && !args->json && !clear)
-			putchar('\n');
-		if (fflush(stdout))
-			return 0;
-		next += seconds * 1000000000ULL;
-		if (!err)
-			err = control_idle(conn, next);
-	}
-	return err == -EPIPE ? 0 : fail_set(fail, why.code, err, "%s", why.text);
-}
-
-static int do_stat(const struct control_args *args, struct fail *fail)
-{
-	struct control_conn *conn = NULL;
-	unsigned int seconds = 1;
-	int err = 0;
-
-	if (args->line && (!args->watch || parse_seconds(args->line, &seconds)))
-		return fail_set(fail, EXIT_CONFIG, -EINVAL,
-				"'%s': SECONDS are a number from 1 to 86400, with --watch",
-				args->line);
-	err = control_open(args->name, ANSWER_MS, &conn, fail);
-	if (!err)
-		err = args->watch ? stat_watch(conn, args, seconds, fail)
-				  : stat_once(conn, args->json, false, fail);
-	control_close(conn);
-	return err;
-}
+/* --- console, ctl ----------------------------------------------------------------------------- */
 
 /* Returns when the user detaches, or the machine ends. */
 static int do_console(const struct control_args *args, struct fail *fail)
@@ -261,7 +186,7 @@ static int do_console(const struct control_args *args, struct fail *fail)
 	int err = control_open(args->name, ANSWER_MS, &conn, fail);
 
 	if (!err)
-		err = ask(conn, line, &obj, fail);
+		err = control_request(conn, line, &obj, fail);
 	missed = err ? NULL : json_get(&obj, "missed");
 	if (missed && missed->num)
 		fprintf(stderr, "vmm: the first %s bytes of output are no longer kept\n",
@@ -315,28 +240,57 @@ static int do_ctl(const struct control_args *args, struct fail *fail)
 /* --- the commands ----------------------------------------------------------------------------- */
 
 struct control_command {
-	const char *name, *args, *help;
+	struct command is;
 	unsigned int min, max; /* words behind the command */
-	const struct opt *options;
 	int (*run)(const struct control_args *args, struct fail *fail);
 };
 
 static const struct control_command commands[] = {
-	{ "list", "", "list the running machines: name, process, state", 0, 0, no_options,
+	{ { "list", "", "list the running machines: name, process, state", no_options, NULL },
+	  0,
+	  0,
 	  do_list },
-	{ "stop", "NAME", "press a machine's power key, and wait for its end", 1, 1, stop_options,
+	{ { "stop", "NAME", "press a machine's power key, and wait for its end", stop_options,
+	    NULL },
+	  1,
+	  1,
 	  do_stop },
-	{ "pause", "NAME", "make a machine's CPUs stand still", 1, 1, no_options, do_pause },
-	{ "resume", "NAME", "let them run again", 1, 1, no_options, do_resume },
-	{ "reset", "NAME", "restart a machine, as its reset button would", 1, 1, no_options,
+	{ { "pause", "NAME", "make a machine's CPUs stand still", no_options, NULL },
+	  1,
+	  1,
+	  do_pause },
+	{ { "resume", "NAME", "let them run again", no_options, NULL }, 1, 1, do_resume },
+	{ { "reset", "NAME", "restart a machine, as its reset button would", no_options, NULL },
+	  1,
+	  1,
 	  do_reset },
-	{ "stat", "NAME [SECONDS]",
-	  "say what a machine does: state, memory, exits, interrupts, requests", 1, 2, stat_options,
-	  do_stat },
-	{ "console", "NAME", "attach to a machine's console; Ctrl-A d detaches", 1, 1,
-	  console_options, do_console },
-	{ "ctl", "NAME [REQUEST]", "send a JSON request, or those of stdin, and print the answer",
-	  1, 2, no_options, do_ctl },
+	{ { "stat", "NAME [SECONDS]",
+	    "say what a machine does: state, memory, exits, interrupts, requests", stat_options,
+	    NULL },
+	  1,
+	  2,
+	  control_do_stat },
+	{ { "console", "NAME", "attach to a machine's console; Ctrl-A d detaches", console_options,
+	    NULL },
+	  1,
+	  1,
+	  do_console },
+	{ { "resize", "NAME DISK [SIZE]",
+	    "make a disk larger, or tell the guest what its file or device has become", no_options,
+	    NULL },
+	  2,
+	  3,
+	  control_do_resize },
+	{ { "balloon", "NAME [SIZE]", "leave the guest with SIZE of its memory", balloon_options,
+	    NULL },
+	  1,
+	  2,
+	  control_do_balloon },
+	{ { "ctl", "NAME [REQUEST]", "send a JSON request, or those of stdin, and print the answer",
+	    no_options, NULL },
+	  1,
+	  2,
+	  do_ctl },
 };
 
 enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -344,38 +298,17 @@ enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
 static const struct control_command *find(const char *name)
 {
 	for (int i = 0; i < NCOMMANDS; i++)
-		if (!strcmp(name, commands[i].name))
+		if (!strcmp(name, commands[i].is.name))
 			return &commands[i];
 	return NULL;
 }
 
-const char *control_command_name(unsigned int i)
+const struct command *control_command_at(unsigned int i)
 {
-	return i < NCOMMANDS ? commands[i].name : NULL;
+	return i < NCOMMANDS ? &commands[i].is : NULL;
 }
 
-const char *control_command_help(unsigned int i)
-{
-	return i < NCOMMANDS ? commands[i].help : NULL;
-}
-
-void control_commands_man(FILE *out)
-{
-	for (int i = 0; i < NCOMMANDS; i++) {
-		const struct control_command *c = &commands[i];
-
-		fprintf(out, ".It Cm %s%s%s%s\n%s.\n", c->name,
-			c->options->name ? " Oo Ar OPTIONS Oc" : "", *c->args ? " Ar " : "",
-			c->args, c->help);
-		if (!c->options->name)
-			continue;
-		fputs(".Bl -tag -width Ds\n", out);
-		opts_man(c->options, out);
-		fputs(".El\n", out);
-	}
-}
-
-static void print_help(const struct control_command *c)
+static void print_help(const struct command *c)
 {
 	printf("usage: vmm %s%s%s%s\n\n", c->name, c->options->name ? " [OPTIONS]" : "",
 	       *c->args ? " " : "", c->args);
@@ -387,15 +320,17 @@ static void print_help(const struct control_command *c)
 static int parse(const struct control_command *c, int argc, char **argv, struct control_args *args,
 		 struct fail *fail)
 {
-	int words = opts_parse(c->options, argc, argv, args, fail);
+	int words = opts_parse(c->is.options, argc, argv, args, fail);
 
 	if (words < 0)
 		return words;
 	if ((unsigned int)words < c->min || (unsigned int)words > c->max)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL, "too %s words; usage: vmm %s %s",
-				(unsigned int)words < c->min ? "few" : "many", c->name, c->args);
+				(unsigned int)words < c->min ? "few" : "many", c->is.name,
+				c->is.args);
 	args->name = words > 0 ? argv[0] : NULL;
 	args->line = words > 1 ? argv[1] : NULL;
+	args->more = words > 2 ? argv[2] : NULL;
 	return 0;
 }
 
@@ -406,7 +341,7 @@ int cmd_control(const char *command, int argc, char **argv)
 	struct fail fail = { 0 };
 
 	if (argc == 1 && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))) {
-		print_help(c);
+		print_help(&c->is);
 		return EXIT_OK;
 	}
 	if (!parse(c, argc, argv, &args, &fail))
