@@ -32,8 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	fuzz_init(&f, data + 1, len - 1, 1);
 	f.event = event;
-	cfg.path = path;
-	cfg.ro = data[0] & 1;
+	cfg.disk.path = path;
+	cfg.disk.ro = data[0] & 1;
 	FUZZ_CHECK(!blk_create(&f.g.env, &cfg, &f.g.dev, NULL));
 	fuzz_run(&f);
 	fuzz_fini(&f);
