@@ -18,6 +18,8 @@ struct fuzz {
 	unsigned int nqueues;
 	/* What can happen on the host's side; NULL for nothing. */
 	void (*event)(struct fuzz *f);
+	/* The device tells its driver that it has moved, so that its state is another one then. */
+	bool announces;
 	gpa_t next_table; /* for indirect descriptors */
 	struct {
 		uint16_t next; /* descriptor of a split ring, position in a packed one */

@@ -8,7 +8,7 @@ FUZZ ?= $(FUZZ_ALL)
 FUZZ_TIME ?= 60
 FUZZ_CC ?= clang
 FUZZ_DIR := $(BUILD)/fuzz
-FUZZ_FLAGS := $(filter-out -Werror,$(BASE)) -O1 -g -fno-omit-frame-pointer \
+FUZZ_FLAGS := $(filter-out -Werror,$(BASE)) -Wno-gnu-variable-sized-type-not-at-end -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_OBJ := $(patsubst %.c,$(FUZZ_DIR)/%.o,$(PORTABLE) $(wildcard tests/fake/*.c) tests/fuzz/lib/fuzz.c)
 

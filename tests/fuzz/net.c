@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	FUZZ_CHECK(!socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
 	fuzz_init(&w.f, data, len, 3);
 	w.f.event = event;
+	w.f.announces = true;
 	w.peer = pair[1];
 	cfg.fd = pair[0];
 	FUZZ_CHECK(!net_create(&w.f.g.env, &cfg, &w.f.g.dev, NULL));
