@@ -18,6 +18,7 @@ talk() {
 
 # A file system is written, and the checksums go to the console. The second disk is only synced.
 disk() {
+	packed /sys/block/vda
 	mkdir -p /a /b
 	mount -t ext4 /dev/vda /a && mount -t ext4 /dev/vdb /b || return 1
 	for i in 1 2 3 4 5 6 7 8; do
@@ -167,6 +168,11 @@ user() {
 	echo "ready to lose it: carrier $(cat /sys/class/net/eth0/carrier)"
 	while [ "$(cat /sys/class/net/eth0/carrier)" = 1 ]; do usleep 20000; done
 	echo "link down"
+}
+
+# Bit 34 of what the driver and the device agreed on: VIRTIO_F_RING_PACKED.
+packed() {
+	echo "packed: $(cut -c 35 "$1/device/features")"
 }
 
 rng() {

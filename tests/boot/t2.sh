@@ -26,7 +26,7 @@ boot() {
 disk() {
 	linux disk -d a.ext4 -d b.ext4 -d c.raw,ro
 	tr -d '\r' <out >disk.out
-	expect 'disk written' 0 'test: exit 0' "vdc: $(head -c 512 c.raw | sha256sum)"
+	expect 'disk written' 0 'packed: 1' 'test: exit 0' "vdc: $(head -c 512 c.raw | sha256sum)"
 	sed -n 's/^sum: \(.*\/a\/.*\)/\1/p' disk.out >sums
 	sed -n 's/^again: //p' disk.out >again
 	check 'disk read again' 'the guest read something else' cmp sums again
