@@ -10,12 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "devices/pci.h"
 #include "tests/fake/driver.h"
 #include "virtio/balloon.h"
 #include "virtio/blk.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
 #include "virtio/net.h"
+#include "virtio/pci.h"
 #include "virtio/rng.h"
 #include "vmm/core/chardev.h"
 
@@ -26,6 +28,7 @@
 
 static struct fake_guest g;
 static struct chardev *chr;
+static struct device *bridge;
 static char path[] = "/tmp/vmm-alloc-XXXXXX";
 static int file, pair[2];
 static char programs[] = "/tmp/vmm-bin-XXXXXX", passt[32];
@@ -48,19 +51,26 @@ static void make_passt(void)
 
 static void setup(void)
 {
+	const struct pci_config pci = { .window = 0x10000000, .window_size = 0x100000 };
+	struct device_env env;
+
 	make_passt();
 	fake_guest_init(&g);
+	env = g.env;
 	strcpy(path, "/tmp/vmm-alloc-XXXXXX");
 	file = mkstemp(path);
 	ck_assert_int_ge(file, 0);
 	ck_assert_int_eq(ftruncate(file, 4096), 0);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
 	ck_assert_int_eq(chardev_create(&chr, g.loop, -1, -1), 0);
+	env.base = 0x3f000000;
+	ck_assert_int_eq(pci_create(&env, &pci, &bridge, NULL), 0);
 }
 
 static void teardown(void)
 {
 	chardev_destroy(chr);
+	bridge->ops->destroy(bridge);
 	fake_guest_fini(&g);
 	close(file);
 	unlink(path);
@@ -75,6 +85,15 @@ static int make_rng(struct device **dev, struct fail *fail)
 	const struct rng_config cfg = { .transport = &virtio_mmio };
 
 	return rng_create(&g.env, &cfg, dev, fail);
+}
+
+static int make_pci(struct device **dev, struct fail *fail)
+{
+	const struct rng_config cfg = { .transport = &virtio_pci };
+	struct device_env env = g.env;
+
+	env.pci = pci_bus(bridge);
+	return rng_create(&env, &cfg, dev, fail);
 }
 
 static int make_balloon(struct device **dev, struct fail *fail)
@@ -131,6 +150,7 @@ static const struct {
 	{ "rng", make_rng, 2, 1 },   { "console", make_console, 2, 2 },
 	{ "blk", make_blk, 2, 2 },   { "net", make_net, 2, 2 },
 	{ "user", make_user, 4, 7 }, { "balloon", make_balloon, 2, 5 },
+	{ "pci", make_pci, 4, 1 },
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
