@@ -334,6 +334,7 @@ static void mmio_describe(struct virtio_dev *vdev, struct fdt *fdt)
 }
 
 const struct virtio_transport virtio_mmio = {
+	.one_interrupt = true,
 	.attach = mmio_attach,
 	.queue_interrupt = mmio_queue_interrupt,
 	.config_interrupt = interrupt,

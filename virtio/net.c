@@ -9,6 +9,52 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 
+/* --- interrupts for what was sent --------------------------------------------------------------- */
+
+/*
+ * What was sent is shown to the driver at once, but it only wants to free buffers: its interrupt can
+ * wait a little for one that has to come anyway, as network cards do it. A driver that needs the
+ * room gets it by looking, as it does at each transmission.
+ */
+enum { TX_DELAY_NS = 125000 };
+
+static void net_tx_defer(struct virtio_dev *vdev, unsigned int q)
+{
+	struct net_pair *pair = &to_net(vdev)->pairs[q / 2];
+
+	if (pair->tx_owed)
+		return;
+	pair->tx_owed = true;
+	loop_timer_set(vdev->dev.env.loop, &pair->tx_timer, loop_now_ns() + TX_DELAY_NS);
+}
+
+static void tx_settled(struct net_pair *pair)
+{
+	if (pair->tx_owed)
+		loop_timer_cancel(pair->net->vdev.dev.env.loop, &pair->tx_timer);
+	pair->tx_owed = false;
+}
+
+void net_tx_interrupt(struct net_pair *pair)
+{
+	bool owed = pair->tx_owed;
+
+	tx_settled(pair);
+	if (owed && virtio_running(&pair->net->vdev, tx_queue(pair)))
+		virtio_interrupt(&pair->net->vdev, tx_queue(pair));
+}
+
+void net_tx_forgive(struct net *net)
+{
+	for (unsigned int i = 0; i < net->npairs; i++)
+		tx_settled(&net->pairs[i]);
+}
+
+static void on_tx_timer(struct loop_timer *timer)
+{
+	net_tx_interrupt(container_of(timer, struct net_pair, tx_timer));
+}
+
 /* --- transmit ---------------------------------------------------------------------------------- */
 
 static int64_t transmit(struct virtio_dev *vdev, struct virtq_chain *chain)
@@ -108,6 +154,8 @@ static void net_stop(struct virtio_dev *vdev, unsigned int q)
 	struct net *net = to_net(vdev);
 
 	net_vhost_stop(net, q / 2);
+	if (q / 2 < net->npairs)
+		tx_settled(&net->pairs[q / 2]);
 	if (q % 2 == 0 && q / 2 < net->npairs)
 		net_rx_stop(&net->pairs[q / 2].rx);
 }
@@ -124,8 +172,10 @@ static void net_sync(struct virtio_dev *vdev)
 {
 	struct net *net = to_net(vdev);
 
-	for (unsigned int i = 0; i < net->npairs; i++)
+	for (unsigned int i = 0; i < net->npairs; i++) {
 		net_vhost_stop(net, i);
+		net_tx_interrupt(&net->pairs[i]);
+	}
 }
 
 /* A packet held for want of buffers is not saved: networks lose packets. */
@@ -141,6 +191,7 @@ static void net_destroy(struct virtio_dev *vdev)
 	net_vhost_close(net);
 	for (unsigned int i = 0; net->pairs && i < net->npairs; i++) {
 		loop_fd_del(vdev->dev.env.loop, &net->pairs[i].src);
+		tx_settled(&net->pairs[i]);
 		net_rx_fini(&net->pairs[i].rx);
 	}
 	free(net->pairs);
@@ -215,6 +266,8 @@ static int watch_backend(struct net *net, struct fail *fail)
 			.dev = dev,
 			.fn = backend_event,
 		};
+		pair->tx_timer = (struct loop_timer){ .dev = dev, .fn = on_tx_timer };
+		net->vdev.queues[tx_queue(pair)].defer = net_tx_defer;
 		net_rx_init(&pair->rx);
 		err = loop_fd_add(dev->env.loop, &pair->src);
 	}

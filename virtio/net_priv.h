@@ -40,6 +40,8 @@ struct net_pair {
 	unsigned int index;
 	struct loop_fd src; /* the backend's descriptor, edge-triggered both ways */
 	bool tx_blocked; /* waiting for EPOLLOUT */
+	bool tx_owed; /* the driver awaits an interrupt for what was sent, see net_tx_defer() */
+	struct loop_timer tx_timer;
 	struct net_rx rx;
 };
 
@@ -96,6 +98,10 @@ static inline unsigned int ctrl_queue(const struct net *net)
 {
 	return virtio_has(&net->vdev, VIRTIO_NET_F_MQ) ? 2 * net->npairs : 2;
 }
+
+/* Interrupts for sent packets that are owed, of one pair, now; and that need not be any more. */
+void net_tx_interrupt(struct net_pair *pair);
+void net_tx_forgive(struct net *net);
 
 /* net_ctrl.c: one command, as virtio_serve() wants it; tells the backend all that was asked for;
  * forgets it; saves or loads it. */

@@ -238,6 +238,7 @@ void net_receive(struct net_pair *pair)
 {
 	struct virtio_dev *vdev = &pair->net->vdev;
 	unsigned int q = rx_queue(pair), budget = RX_BATCH;
+	uint64_t interrupts;
 	int ret = 1;
 
 	if (pair->index >= pair->net->ctrl.pairs || !virtio_running(vdev, q))
@@ -248,7 +249,10 @@ void net_receive(struct net_pair *pair)
 		budget--;
 	}
 	give_back(pair, 0);
+	interrupts = vdev->queues[q].interrupts;
 	virtio_publish(vdev, q);
+	if (vdev->transport->one_interrupt && vdev->queues[q].interrupts != interrupts)
+		net_tx_forgive(pair->net);
 	if (ret < 0)
 		virtio_broken(vdev, "malformed receive buffer");
 	else if (!budget)

@@ -121,7 +121,9 @@ void virtio_publish(struct virtio_dev *vdev, unsigned int q)
 	queue->interrupts += wanted;
 	queue->suppressed += !wanted && queue->published != queue->vq.requests;
 	queue->published = queue->vq.requests;
-	if (wanted)
+	if (wanted && queue->defer)
+		queue->defer(vdev, q);
+	else if (wanted)
 		virtio_interrupt(vdev, q);
 }
 

@@ -74,6 +74,7 @@ struct virtio_ops {
 
 /* How the guest reaches a device. */
 struct virtio_transport {
+	bool one_interrupt; /* for all queues: the driver looks at each of them */
 	/* Claims the registers. 0 or -errno with `fail` set. */
 	int (*attach)(struct virtio_dev *vdev, struct fail *fail);
 	/* Undoes that, also what is half done; all queues are closed. The rest of these may be NULL,
@@ -106,6 +107,8 @@ struct virtio_queue {
 	 * interrupted it, and those for which it wanted none. */
 	uint64_t notified, interrupts, suppressed;
 	uint64_t published; /* vq.requests that a batch has shown */
+	/* Set by the class: called instead of virtio_interrupt() where that may come later. */
+	void (*defer)(struct virtio_dev *vdev, unsigned int q);
 	bool own_kick; /* atomic: the next wake-up may be our own */
 };
 

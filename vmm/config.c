@@ -139,7 +139,7 @@ const struct opt config_options[] = {
 	  "raw disk image or block device (README lists its options); repeatable",
 	  .parse = parse_disk },
 	{ "network", 'n', OPT_PARSE, NULL,
-	  "mode=tap[,tapif=NAME|,fd=N][,queues=N]|user[,fwd=[ADDR:]HOST:GUEST[/"
+	  "mode=tap[,tapif=NAME|,fd=N][,queues=N][,vhost=on]|user[,fwd=[ADDR:]HOST:GUEST[/"
 	  "udp]]...|none[,mac=MAC][,mtu=N]",
 	  "network over a tap, or without privileges over passt; repeatable (none)",
 	  .parse = parse_net },

@@ -149,6 +149,9 @@ bad 'network option unknown' 2 'tapfi'                       -k off.bin -n mode=
 bad 'tap missing'            2 'nosuch'                      -k off.bin -n mode=tap,tapif=nosuch
 bad 'tap name too long'      2 'far-too-long'                -k off.bin -n mode=tap,tapif=far-too-long-a-name
 bad 'passt missing'          2 'apt-get install passt'       -k off.bin -n mode=user
+bad 'vhost-net missing'      2 'modprobe vhost_net'          -k off.bin -n mode=tap,vhost=on
+bad 'vhost of a socket'      2 'vhost= is for mode=tap'      -k off.bin -n mode=user,vhost=on
+bad 'queues too many'        2 'queues=9 '                   -k off.bin -n mode=tap,queues=9
 bad 'port to forward'        2 'fwd=80 .*8080:80'            -k off.bin -n mode=user,fwd=80
 bad 'mtu too small'          2 'mtu=10 '                     -k off.bin -n mode=tap,mtu=10
 bad 'mac address'            2 '12:34'                       -k off.bin -n mode=tap,mac=12:34

@@ -6,7 +6,7 @@
 suite=net
 # shellcheck source=tests/lib.sh
 . ./lib.sh
-limit=240 show=4
+limit=400 show=4
 size=$1
 shift
 
@@ -88,6 +88,7 @@ call_guest() {
 }
 
 user() {
+	[ "$size" -le 20 ] || size=20
 	host_network
 	user_nobody
 	serve

@@ -295,6 +295,67 @@ START_TEST(transmit_packets)
 }
 END_TEST
 
+/* Runs the loop for longer than an interrupt may be held back. */
+static void wait_for_timers(void)
+{
+	uint64_t end = loop_now_ns() + 2000000;
+
+	while (loop_now_ns() < end)
+		loop_poll(g.loop, 1);
+}
+
+/* The interrupt for what was sent comes, if late. */
+START_TEST(sent_interrupt)
+{
+	start(ALL_FEATURES);
+	transmit(FAKE_DATA, HDR + 60);
+	wait_for_timers();
+	ck_assert_uint_eq(g.irq.pulses, 1);
+	start(0);
+	fake_ring_no_interrupt(&g.rings[TX], true);
+	transmit(FAKE_DATA, HDR + 60);
+	wait_for_timers();
+	ck_assert_uint_eq(g.irq.pulses, 1);
+}
+END_TEST
+
+/* One for a received packet does for both, since the driver looks at every queue. */
+START_TEST(sent_and_received)
+{
+	const struct fake_buf buf = { FAKE_DATA, HDR + 60, false };
+
+	start(ALL_FEATURES);
+	post(4, 4, 2048);
+	fake_guest_run(&g);
+	fake_ring_add(&g.rings[TX], &buf, 1);
+	fake_guest_kick(&g, TX);
+	arrive(HDR + 60);
+	wait_for_timers();
+	ck_assert_uint_eq(received(2048, 4), HDR + 60);
+	ck_assert_uint_eq(g.irq.pulses, 1);
+}
+END_TEST
+
+/* Neither a reset nor the saving of state leaves one behind. */
+START_TEST(sent_and_stopped)
+{
+	struct stream saved;
+
+	start(ALL_FEATURES);
+	transmit(FAKE_DATA, HDR + 60);
+	if (_i) {
+		fake_save(g.dev, &saved);
+		stream_close(&saved);
+		ck_assert_uint_eq(g.irq.pulses, 1);
+	} else {
+		fake_write(&g, VIRTIO_MMIO_STATUS, 0);
+		g.irq.pulses = 0;
+	}
+	wait_for_timers();
+	ck_assert_uint_eq(g.irq.pulses, _i);
+}
+END_TEST
+
 /* A full network holds the guest back: every packet arrives, in order. */
 START_TEST(transmit_blocked)
 {
@@ -469,6 +530,9 @@ START_TEST(options)
 		{ "mode=tap,queues=9", -EINVAL, "1 to 8" },
 		{ "mode=tap,fd=3,queues=2", -EINVAL, "one queue" },
 		{ "mode=user,queues=2", -EINVAL, "mode=tap" },
+		{ "mode=tap,vhost=on,queues=2", 0, NULL },
+		{ "mode=tap,vhost=yes", -EINVAL, "vhost=yes " },
+		{ "mode=user,vhost=on", -EINVAL, "mode=tap" },
 		{ "mode=tap,mtu=67", -EINVAL, "mtu=67 " },
 		{ "mode=tap,mtu=65536", -EINVAL, "mtu" },
 		{ "mode=tap,mtu", -EINVAL, "mtu" },
@@ -549,6 +613,9 @@ int main(void)
 	tcase_add_loop_test(tc, malformed_receive_buffers, 0, 2);
 	tcase_add_test(tc, burst);
 	tcase_add_loop_test(tc, transmit_packets, 0, 2);
+	tcase_add_test(tc, sent_interrupt);
+	tcase_add_test(tc, sent_and_received);
+	tcase_add_loop_test(tc, sent_and_stopped, 0, 2);
 	tcase_add_loop_test(tc, transmit_blocked, 0, 2);
 	tcase_add_test(tc, network_gone);
 	tcase_add_test(tc, transmit_without_header);
