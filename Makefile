@@ -34,7 +34,8 @@ PORTABLE := $(wildcard vmm/core/*.c devices/*.c virtio/*.c firmware/*.c)
 # Of the architecture and the program, what needs no KVM: plain C, with native tests.
 PORTABLE += $(wildcard arch/arm64/gic_*.c) arch/arm64/mmio_decode.c arch/arm64/pagetable.c
 PORTABLE += $(wildcard vmm/control*.c vmm/cmd_control.c vmm/config.c vmm/snapshot*.c)
-PORTABLE += vmm/pages.c vmm/coalesce.c vmm/term.c
+PORTABLE += vmm/pages.c vmm/coalesce.c vmm/term.c vmm/commands.c vmm/command_options.c
+PORTABLE += vmm/cmd_man.c vmm/cmd_completion.c
 ARM64 := $(filter-out $(PORTABLE),$(wildcard arch/arm64/*.c vmm/*.c))
 
 # One short line a command; V=1 shows it whole.
@@ -63,7 +64,7 @@ $(BUILD)/arm64/%.o: %.c | $(SYSROOT)
 	$(Q)$(TARGET_CC) $(TARGET_FLAGS) -c -o $@ $<
 
 # Made from the option table, by a native program: vmm itself may not run here.
-MKMAN := $(addprefix $(BUILD)/native/,tests/mkman.o vmm/cmd_man.o)
+MKMAN := $(addprefix $(BUILD)/native/,tests/mkman.o)
 $(BUILD)/mkman: $(MKMAN) $(BUILD)/native/libportable.a
 	$(Q)$(HOST_CC) -pthread -o $@ $^ -lfdt
 $(BUILD)/vmm.1: $(BUILD)/mkman

@@ -9,28 +9,14 @@
 #include "arch/arm64/regs.h"
 #include "arch/arm64/vgic.h"
 #include "vmm/check.h"
+#include "vmm/command_options.h"
 #include "vmm/commands.h"
 #include "vmm/core/json.h"
 #include "vmm/core/log.h"
 #include "vmm/core/opts.h"
 #include "vmm/vm.h"
 
-struct check_config {
-	bool gic, registers, json;
-};
-
 enum { JSON_MAX = 16384 };
-
-#define AT(field) .offset = offsetof(struct check_config, field)
-
-static const struct opt check_options[] = {
-	{ "gic", 0, OPT_FLAG, NULL, NULL,
-	  "test the kernel's interrupt controller, step by step (TAP)", AT(gic) },
-	{ "registers", 0, OPT_FLAG, NULL, NULL,
-	  "only the registers of the kernel's own firmware services", AT(registers) },
-	{ "json", 0, OPT_FLAG, NULL, NULL, "one JSON object", AT(json) },
-	{ 0 },
-};
 
 /* Asks what everything else may depend on, as vmm run does: what fails here fails there. */
 static int ask_host(struct vm *vm, struct check_host *host, struct fail *fail)

@@ -315,28 +315,46 @@ static int do_ctl(const struct control_args *args, struct fail *fail)
 /* --- the commands ----------------------------------------------------------------------------- */
 
 struct control_command {
-	const char *name, *args, *help;
+	struct command is;
 	unsigned int min, max; /* words behind the command */
-	const struct opt *options;
 	int (*run)(const struct control_args *args, struct fail *fail);
 };
 
 static const struct control_command commands[] = {
-	{ "list", "", "list the running machines: name, process, state", 0, 0, no_options,
+	{ { "list", "", "list the running machines: name, process, state", no_options, NULL },
+	  0,
+	  0,
 	  do_list },
-	{ "stop", "NAME", "press a machine's power key, and wait for its end", 1, 1, stop_options,
+	{ { "stop", "NAME", "press a machine's power key, and wait for its end", stop_options,
+	    NULL },
+	  1,
+	  1,
 	  do_stop },
-	{ "pause", "NAME", "make a machine's CPUs stand still", 1, 1, no_options, do_pause },
-	{ "resume", "NAME", "let them run again", 1, 1, no_options, do_resume },
-	{ "reset", "NAME", "restart a machine, as its reset button would", 1, 1, no_options,
+	{ { "pause", "NAME", "make a machine's CPUs stand still", no_options, NULL },
+	  1,
+	  1,
+	  do_pause },
+	{ { "resume", "NAME", "let them run again", no_options, NULL }, 1, 1, do_resume },
+	{ { "reset", "NAME", "restart a machine, as its reset button would", no_options, NULL },
+	  1,
+	  1,
 	  do_reset },
-	{ "stat", "NAME [SECONDS]",
-	  "say what a machine does: state, memory, exits, interrupts, requests", 1, 2, stat_options,
+	{ { "stat", "NAME [SECONDS]",
+	    "say what a machine does: state, memory, exits, interrupts, requests", stat_options,
+	    NULL },
+	  1,
+	  2,
 	  do_stat },
-	{ "console", "NAME", "attach to a machine's console; Ctrl-A d detaches", 1, 1,
-	  console_options, do_console },
-	{ "ctl", "NAME [REQUEST]", "send a JSON request, or those of stdin, and print the answer",
-	  1, 2, no_options, do_ctl },
+	{ { "console", "NAME", "attach to a machine's console; Ctrl-A d detaches", console_options,
+	    NULL },
+	  1,
+	  1,
+	  do_console },
+	{ { "ctl", "NAME [REQUEST]", "send a JSON request, or those of stdin, and print the answer",
+	    no_options, NULL },
+	  1,
+	  2,
+	  do_ctl },
 };
 
 enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -344,38 +362,17 @@ enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
 static const struct control_command *find(const char *name)
 {
 	for (int i = 0; i < NCOMMANDS; i++)
-		if (!strcmp(name, commands[i].name))
+		if (!strcmp(name, commands[i].is.name))
 			return &commands[i];
 	return NULL;
 }
 
-const char *control_command_name(unsigned int i)
+const struct command *control_command_at(unsigned int i)
 {
-	return i < NCOMMANDS ? commands[i].name : NULL;
+	return i < NCOMMANDS ? &commands[i].is : NULL;
 }
 
-const char *control_command_help(unsigned int i)
-{
-	return i < NCOMMANDS ? commands[i].help : NULL;
-}
-
-void control_commands_man(FILE *out)
-{
-	for (int i = 0; i < NCOMMANDS; i++) {
-		const struct control_command *c = &commands[i];
-
-		fprintf(out, ".It Cm %s%s%s%s\n%s.\n", c->name,
-			c->options->name ? " Oo Ar OPTIONS Oc" : "", *c->args ? " Ar " : "",
-			c->args, c->help);
-		if (!c->options->name)
-			continue;
-		fputs(".Bl -tag -width Ds\n", out);
-		opts_man(c->options, out);
-		fputs(".El\n", out);
-	}
-}
-
-static void print_help(const struct control_command *c)
+static void print_help(const struct command *c)
 {
 	printf("usage: vmm %s%s%s%s\n\n", c->name, c->options->name ? " [OPTIONS]" : "",
 	       *c->args ? " " : "", c->args);
@@ -387,13 +384,14 @@ static void print_help(const struct control_command *c)
 static int parse(const struct control_command *c, int argc, char **argv, struct control_args *args,
 		 struct fail *fail)
 {
-	int words = opts_parse(c->options, argc, argv, args, fail);
+	int words = opts_parse(c->is.options, argc, argv, args, fail);
 
 	if (words < 0)
 		return words;
 	if ((unsigned int)words < c->min || (unsigned int)words > c->max)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL, "too %s words; usage: vmm %s %s",
-				(unsigned int)words < c->min ? "few" : "many", c->name, c->args);
+				(unsigned int)words < c->min ? "few" : "many", c->is.name,
+				c->is.args);
 	args->name = words > 0 ? argv[0] : NULL;
 	args->line = words > 1 ? argv[1] : NULL;
 	return 0;
@@ -406,7 +404,7 @@ int cmd_control(const char *command, int argc, char **argv)
 	struct fail fail = { 0 };
 
 	if (argc == 1 && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))) {
-		print_help(c);
+		print_help(&c->is);
 		return EXIT_OK;
 	}
 	if (!parse(c, argc, argv, &args, &fail))

@@ -9,20 +9,11 @@
 #include "arch/arm64/regs.h"
 #include "arch/arm64/regs_state.h"
 #include "firmware/psci.h"
+#include "vmm/command_options.h"
 #include "vmm/commands.h"
 #include "vmm/core/opts.h"
 #include "vmm/machine_state.h"
 #include "vmm/snapshot.h"
-
-struct inspect_args {
-	bool registers;
-};
-
-static const struct opt inspect_options[] = {
-	{ "registers", 0, OPT_FLAG, NULL, NULL, "also each vCPU's registers, by name",
-	  .offset = offsetof(struct inspect_args, registers) },
-	{ 0 },
-};
 
 /* What a file says is shown, and never drives a terminal. */
 static void print_plain(const char *text)

@@ -2,8 +2,6 @@
 #include <stdio.h>
 
 #include "vmm/commands.h"
-#include "vmm/config.h"
-#include "vmm/core/opts.h"
 
 static const char man_head[] =
 	".Dd November 21, 2026\n"
@@ -18,11 +16,9 @@ static const char man_head[] =
 	".Fl -kernel Ar FILE\n"
 	".Op Ar OPTIONS\n"
 	".Nm\n"
-	".Cm check\n"
-	".Op Fl -gic | -registers | -json\n"
-	".Nm\n"
 	".Ar COMMAND\n"
-	".Op Ar NAME\n"
+	".Op Ar OPTIONS\n"
+	".Op Ar WORDS\n"
 	".Sh DESCRIPTION\n"
 	"Boots unmodified arm64 kernels on Linux KVM.\n"
 	"The guest's console is stdin and stdout; messages go to stderr.\n"
@@ -30,59 +26,130 @@ static const char man_head[] =
 	"ends the machine.\n"
 	"On a terminal, Ctrl-A x quits and Ctrl-A h helps.\n"
 	".Pp\n"
-	".Cm check\n"
-	"says what this host can do, a name: value a line, with the consequence of\n"
-	"what it lacks and what would help, and ends with 0 where\n"
-	".Cm run\n"
-	"works; with\n"
-	".Fl -json\n"
-	"as one JSON object; with\n"
-	".Fl -registers\n"
-	"only the registers of the kernel's own firmware services; with\n"
-	".Fl -gic\n"
-	"it tests how the kernel's interrupt controller is set up, and says in TAP\n"
-	"what answers as it should; a difference ends with 1.\n"
-	".Sh OPTIONS OF RUN\n"
-	".Bl -tag -width Ds\n";
+	"Options begin with two hyphens and may stand anywhere behind the command;\n"
+	"a value follows as the next word or behind an equals sign.\n"
+	"Some have a letter too.\n"
+	"Sizes are in MiB, or have a suffix: K, M, G, T.\n";
 
-static const char man_middle[] = ".El\n"
-				 ".Sh CONTROL OF RUNNING MACHINES\n"
-				 "Each machine has a name and a socket,\n"
-				 ".Pa NAME.sock ,\n"
-				 "in\n"
-				 ".Ev VMM_RUNTIME_DIR ;\n"
-				 "else in\n"
-				 ".Pa vmm\n"
-				 "under\n"
-				 ".Ev XDG_RUNTIME_DIR ;\n"
-				 "else in\n"
-				 ".Pa /run/vmm\n"
-				 "for root and\n"
-				 ".Pa vmm-UID\n"
-				 "in the temporary folder for others.\n"
-				 "Only its user and root may connect.\n"
-				 ".Bl -tag -width Ds\n";
+static const char man_commands[] = ".Sh COMMANDS\n"
+				   "Each has\n"
+				   ".Fl -help .\n"
+				   ".Bl -tag -width Ds\n";
+
+static const char man_control[] =
+	".El\n"
+	".Sh CONTROL OF RUNNING MACHINES\n"
+	"Each machine has a name, which is\n"
+	".Ar NAME\n"
+	"below, and a socket that only its user and root may connect to.\n"
+	".Bl -tag -width Ds\n";
 
 static const char man_tail[] =
 	".El\n"
+	".Sh FILES OF OPTIONS\n"
+	"What\n"
+	".Fl -config\n"
+	"names, and\n"
+	".Fl -dry-run\n"
+	"prints: an option a line, its long name without hyphens, and its value, which\n"
+	"reaches to the end of the line.\n"
+	"A value that is empty, begins or ends with a space, or begins with a quotation\n"
+	"mark is in double quotation marks, in which \\e\\e, \\e\" and \\en stand for a\n"
+	"backslash, a quotation mark and a newline.\n"
+	"Blank lines and those that begin with # say nothing.\n"
+	"Options count as if they stood in place of\n"
+	".Fl -config :\n"
+	"what comes later wins, and what is repeatable adds up.\n"
+	".Sh ENVIRONMENT\n"
+	".Bl -tag -width Ds\n"
+	".It Ev VMM_RUNTIME_DIR\n"
+	"The folder of the machines' sockets.\n"
+	".It Ev XDG_RUNTIME_DIR\n"
+	"Where that is not set, the folder is\n"
+	".Pa vmm\n"
+	"in this one.\n"
+	".It Ev TMPDIR\n"
+	"Where neither is set, and the user is not root, it is\n"
+	".Pa vmm-UID\n"
+	"in this one, or in\n"
+	".Pa /tmp .\n"
+	".El\n"
+	".Sh FILES\n"
+	".Bl -tag -width Ds\n"
+	".It Pa /dev/kvm\n"
+	"What runs guests.\n"
+	".It Pa /run/vmm/NAME.sock\n"
+	"The socket of root's machine\n"
+	".Ar NAME .\n"
+	".El\n"
 	".Sh EXIT STATUS\n"
 	".Bl -tag -width Ds\n"
-	".It 0\nThe guest powered off.\n"
-	".It 2\nOther options or other input could help; nothing was started.\n"
-	".It 4\nThe host cannot: no /dev/kvm, no permission, a failed call.\n"
-	".It 32\nThe guest reset and\n.Fl -no-reboot\nwas given.\n"
-	".It 33\nThe virtual machine crashed.\n"
-	".It 128+n\nEnded by signal n; Ctrl-A x and\n.Cm stop Fl -force\nare 143.\n"
-	".El\n";
+	".It 0\n"
+	"The guest powered off; what was asked for was done.\n"
+	".It 1\n"
+	".Cm check Fl -gic\n"
+	"found a difference.\n"
+	".It 2\n"
+	"Other options or other input could help; nothing was started.\n"
+	".It 3\n"
+	"A saved machine's file was refused.\n"
+	".It 4\n"
+	"The host cannot: no\n"
+	".Pa /dev/kvm ,\n"
+	"no permission, a failed call.\n"
+	".It 32\n"
+	"The guest reset and\n"
+	".Fl -no-reboot\n"
+	"was given.\n"
+	".It 33\n"
+	"The virtual machine crashed, or\n"
+	".Fl -unmapped Cm stop\n"
+	"met an access to where nothing is.\n"
+	".It 36\n"
+	"The machine was saved and has ended.\n"
+	".It 128+n\n"
+	"Ended by signal n; Ctrl-A x and\n"
+	".Cm stop Fl -force\n"
+	"are 143.\n"
+	".El\n"
+	".Sh EXAMPLES\n"
+	"A kernel with a disk, a network and two CPUs:\n"
+	".Dl vmm run -k Image -d root.ext4 -n mode=tap -c 2 -m 1G\n"
+	".Pp\n"
+	"The same again, from a file:\n"
+	".Dl vmm run -k Image -c 2 -m 1G --dry-run >box.conf\n"
+	".Dl vmm run --config box.conf --name box\n"
+	".Pp\n"
+	"What it does, and its end:\n"
+	".Dl vmm stat --watch box\n"
+	".Dl vmm stop box\n";
+
+static void print_command(const struct command *c)
+{
+	bool options = opts_first(c->options);
+
+	printf(".It Cm %s%s%s%s\n%s.\n", c->name, options ? " Oo Ar OPTIONS Oc" : "",
+	       *c->args ? " Ar " : "", c->args, c->help);
+	if (!options)
+		return;
+	puts(".Bl -tag -width Ds");
+	opts_man(c->options, stdout);
+	puts(".El");
+}
 
 int cmd_man(int argc, char **argv)
 {
+	const struct command *c, *control = control_command_at(0);
+
 	(void)argc;
 	(void)argv;
 	fputs(man_head, stdout);
-	opts_man(config_options, stdout);
-	fputs(man_middle, stdout);
-	control_commands_man(stdout);
+	fputs(man_commands, stdout);
+	for (unsigned int i = 0; (c = command_at(i)); i++) {
+		if (c == control)
+			fputs(man_control, stdout);
+		print_command(c);
+	}
 	fputs(man_tail, stdout);
 	return EXIT_OK;
 }

@@ -8,74 +8,11 @@
 #include <unistd.h>
 
 #include "firmware/psci.h"
+#include "vmm/command_options.h"
 #include "vmm/commands.h"
 #include "vmm/config.h"
 #include "vmm/foreground.h"
 #include "vmm/restore.h"
-
-/* Its own words, and those of `vmm run` that may differ. */
-struct restore_args {
-	bool paused, lazy, check, allow_changed_disk;
-	const char *name, *kernel, *initrd, *log_file;
-	const char *disks[CONFIG_DISKS_MAX], *nets[CONFIG_NETS_MAX]; /* instead of the saved ones */
-	unsigned int loglevel;
-	bool no_reboot;
-};
-
-/* "N=WHAT": the N-th of a kind, counted from 0 as the saved machine had them. */
-static int parse_nth(const char *arg, const char **list, unsigned int max, struct fail *fail)
-{
-	char *end;
-	unsigned long n = strtoul(arg, &end, 10);
-
-	if (end == arg || *end != '=' || !end[1] || n >= max)
-		return fail_set(fail, EXIT_CONFIG, -EINVAL,
-				"'%s' does not say which and what; write N=..., N counted from 0",
-				arg);
-	list[n] = end + 1;
-	return 0;
-}
-
-static int parse_disk(void *into, const char *arg, struct fail *fail)
-{
-	return parse_nth(arg, ((struct restore_args *)into)->disks, CONFIG_DISKS_MAX, fail);
-}
-
-static int parse_net(void *into, const char *arg, struct fail *fail)
-{
-	return parse_nth(arg, ((struct restore_args *)into)->nets, CONFIG_NETS_MAX, fail);
-}
-
-#define AT(field) .offset = offsetof(struct restore_args, field)
-
-static const char *const loglevel_words[] = { "error", "warning", "info", "debug", NULL };
-
-static const struct opt restore_options[] = {
-	{ "paused", 0, OPT_FLAG, NULL, NULL, "let its CPUs stand still until `vmm resume`",
-	  AT(paused) },
-	{ "lazy", 0, OPT_FLAG, NULL, NULL,
-	  "begin before all memory was read; what is wrong in it stops the guest with 3",
-	  AT(lazy) },
-	{ "check", 0, OPT_FLAG, NULL, NULL,
-	  "say what stands against it, all of it, and start nothing", AT(check) },
-	{ "disk", 'd', OPT_PARSE, NULL, "N=FILE[,...]", "another file for disk N; repeatable",
-	  .parse = parse_disk },
-	{ "network", 'n', OPT_PARSE, NULL, "N=mode=...", "another network N; repeatable",
-	  .parse = parse_net },
-	{ "allow-changed-disk", 0, OPT_FLAG, NULL, NULL,
-	  "go on although a disk was written to since; the guest may find it damaged",
-	  AT(allow_changed_disk) },
-	{ "name", 0, OPT_STR, NULL, "NAME", "another name (that of the saved machine)", AT(name) },
-	{ "kernel", 'k', OPT_STR, NULL, "FILE", "what a reset of the guest starts", AT(kernel) },
-	{ "initrd", 'i', OPT_STR, NULL, "FILE", "and its initial RAM disk", AT(initrd) },
-	{ "no-reboot", 0, OPT_FLAG, NULL, NULL, "exit with 32 when the guest resets",
-	  AT(no_reboot) },
-	{ "log-file", 0, OPT_STR, NULL, "FILE", "where vmm's own messages go (stderr)",
-	  AT(log_file) },
-	{ "loglevel", 0, OPT_CHOICE, NULL, "error|warning|info|debug", "what is said (warning)",
-	  AT(loglevel), .choices = loglevel_words },
-	{ 0 },
-};
 
 /* Options of the saved machine that name things of this host, or were for its start alone. */
 static const char *const not_taken[] = { "config",   "dump-dtb",  "dry-run", "log-file",

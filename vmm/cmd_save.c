@@ -9,26 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/command_options.h"
 #include "vmm/commands.h"
 #include "vmm/control_client.h"
 #include "vmm/core/json.h"
 #include "vmm/core/opts.h"
 
 enum { ANSWER_MS = 30000, LINE = 1024 };
-
-struct save_args {
-	bool keep_running, json;
-	bool to_stdout; /* is where the snapshot goes */
-};
-
-#define AT(field) .offset = offsetof(struct save_args, field)
-
-static const struct opt save_options[] = {
-	{ "keep-running", 0, OPT_FLAG, NULL, NULL,
-	  "the machine goes on; otherwise it ends, with 36", AT(keep_running) },
-	{ "json", 0, OPT_FLAG, NULL, NULL, "say the result as JSON on stdout", AT(json) },
-	{ 0 },
-};
 
 /* The file that takes the target's place when it is whole. */
 struct target {

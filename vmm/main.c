@@ -6,38 +6,33 @@
 #include "vmm/commands.h"
 #include "vmm/core/opts.h"
 
-struct command {
-	const char *name;
-	const char *help;
-	int (*run)(int argc, char **argv);
-};
-
 static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
 
-static const struct command commands[] = {
-	{ "run", "boot a guest", cmd_run },
-	{ "save", "write a running machine to a file", cmd_save },
-	{ "restore", "go on with a machine that was saved", cmd_restore },
-	{ "inspect", "say what is in a saved machine's file", cmd_inspect },
-	{ "check", "say what this host can do", cmd_check },
-	{ "help", "say what there is", cmd_help },
-	{ "version", "print the version", cmd_version },
-	{ "man", "print the manual page", cmd_man },
+/* What the commands of vmm/commands.c do. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} runs[] = {
+	{ "run", cmd_run },	    { "save", cmd_save },   { "restore", cmd_restore },
+	{ "inspect", cmd_inspect }, { "check", cmd_check }, { "help", cmd_help },
+	{ "version", cmd_version }, { "man", cmd_man },	    { "completion", cmd_completion },
 };
 
-enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]), NAMES_MAX = 64 };
+enum { NRUNS = sizeof(runs) / sizeof(runs[0]), NAMES_MAX = 64 };
 
 static int cmd_help(int argc, char **argv)
 {
+	const struct command *c, *control = control_command_at(0);
+
 	(void)argc;
 	(void)argv;
 	puts("usage: vmm COMMAND [OPTIONS]\n\nThe most commonly used commands are:");
-	for (int i = 0; i < NCOMMANDS; i++)
-		printf("  %-10s %s\n", commands[i].name, commands[i].help);
-	puts("\nThose that speak to running machines:");
-	for (unsigned int i = 0; control_command_name(i); i++)
-		printf("  %-10s %s\n", control_command_name(i), control_command_help(i));
+	for (unsigned int i = 0; (c = command_at(i)); i++) {
+		if (c == control)
+			puts("\nThose that speak to running machines:");
+		printf("  %-10s %s\n", c->name, c->help);
+	}
 	puts("\n`vmm COMMAND --help` lists a command's options.");
 	return EXIT_OK;
 }
@@ -53,13 +48,12 @@ static int cmd_version(int argc, char **argv)
 static int unknown(const char *word)
 {
 	const char *names[NAMES_MAX + 1] = { 0 };
+	const struct command *c;
 	const char *near;
 	unsigned int n = 0;
 
-	for (int i = 0; i < NCOMMANDS; i++)
-		names[n++] = commands[i].name;
-	for (unsigned int i = 0; control_command_name(i) && n < NAMES_MAX; i++)
-		names[n++] = control_command_name(i);
+	for (unsigned int i = 0; n < NAMES_MAX && (c = command_at(i)); i++)
+		names[n++] = c->name;
 	near = opts_nearest(word, names);
 	fprintf(stderr, "vmm: unknown command '%s'%s%s; see vmm --help\n", word,
 		near ? "; did you mean " : "", near ? near : "");
@@ -79,11 +73,10 @@ int main(int argc, char **argv)
 		word = "help";
 	if (!strcmp(word, "--version"))
 		word = "version";
-	for (int i = 0; i < NCOMMANDS; i++)
-		if (!strcmp(word, commands[i].name))
-			return commands[i].run(argc - 2, argv + 2);
-	for (unsigned int i = 0; control_command_name(i); i++)
-		if (!strcmp(word, control_command_name(i)))
-			return cmd_control(word, argc - 2, argv + 2);
+	for (int i = 0; i < NRUNS; i++)
+		if (!strcmp(word, runs[i].name))
+			return runs[i].run(argc - 2, argv + 2);
+	if (command_find(word))
+		return cmd_control(word, argc - 2, argv + 2);
 	return unknown(word);
 }

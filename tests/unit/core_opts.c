@@ -307,14 +307,23 @@ START_TEST(man_page_entries)
 		{ "mem", 'm', OPT_SIZE, "memory ram", "SIZE", "guest memory", .min = 0 },
 		{ "quiet", 0, OPT_FLAG, NULL, NULL, ".less \\ words", .min = 0 },
 		{ "irqchip", 0, OPT_CHOICE, NULL, NULL, "which", .choices = irqchips },
+		{ "disk", 0, OPT_STR, NULL, "FILE[,ro]",
+		  "a word, and another, up to the seventy-second column or so, and then a new "
+		  ".line "
+		  "of source",
+		  .min = 0 },
 		{ .name = NULL },
 	};
 	char *text = print(opts_man, some);
 
-	ck_assert_str_eq(text, ".It Fl m , Fl -mem Ar SIZE\nguest memory\n"
-			       "Also\n.Fl -memory .\nAlso\n.Fl -ram .\n"
-			       ".It Fl -quiet\n\\&.less \\e words\n"
-			       ".It Fl -irqchip Ar auto|gicv2|gicv3\nwhich\n");
+	ck_assert_str_eq(text,
+			 ".It Fl m , Fl -mem Ar SIZE\nguest memory.\n"
+			 "Also\n.Fl -memory ,\n.Fl -ram .\n"
+			 ".It Fl -quiet\n\\&.less \\e words.\n"
+			 ".It Fl -irqchip Ar auto|gicv2|gicv3\nwhich.\n"
+			 ".It Fl -disk Ar FILE\\:[\\:,ro]\n"
+			 "a word, and another, up to the seventy-second column or so, and then a"
+			 "\n\\&.line of source.\n");
 	free(text);
 }
 END_TEST

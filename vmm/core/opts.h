@@ -98,6 +98,19 @@ void opts_help(const struct opt *table, FILE *out);
 /* Prints them as a section of a man page (mdoc .It entries). */
 void opts_man(const struct opt *table, FILE *out);
 
+/* The first row of a table, and the one after another, in all that it goes on with; NULL: none. */
+const struct opt *opts_first(const struct opt *table);
+const struct opt *opts_next(const struct opt *opt);
+
+/* The long names of an option, its own and its aliases: a word of *len bytes, NULL at the end. */
+const char *opts_first_name(const struct opt *opt, size_t *len);
+const char *opts_next_name(const struct opt *opt, const char *word, size_t *len);
+
+/* What help calls the argument. */
+const char *opts_arg(const struct opt *opt);
+/* What the argument can be: words, printed with `between` in between; or false: that is open. */
+bool opts_words(const struct opt *opt, const char *between, FILE *out);
+
 /* A size as OPT_SIZE reads it: 0, -EINVAL (not a size) or -ERANGE (does not fit). */
 int opts_size(const char *word, uint64_t *bytes);
 

@@ -9,10 +9,6 @@
 
 enum { OPTS_NAME_MAX = 40, OPTS_SIZE_TEXT = 24 };
 
-/* The first row of a table, and the one after another, in all that it goes on with; NULL: none. */
-const struct opt *opts_first(const struct opt *table);
-const struct opt *opts_next(const struct opt *opt);
-
 /* A decimal or 0x number without sign: 0, or -EINVAL (also when it does not fit). */
 int opts_number(const char *word, uint64_t *v);
 /* "512M": the largest suffix that divides it. */
@@ -21,17 +17,10 @@ void opts_size_text(uint64_t bytes, char text[OPTS_SIZE_TEXT]);
 /* "90s", "1500ms": the largest unit that divides it. */
 void opts_time_text(uint64_t ns, char text[OPTS_SIZE_TEXT]);
 
-/* The long names of an option, its own and its aliases: a word of *len bytes, NULL at the end. */
-const char *opts_first_name(const struct opt *opt, size_t *len);
-const char *opts_next_name(const struct opt *opt, const char *word, size_t *len);
-
 /* The nearest long name to a mistyped one: whether there is one. What follows '=' is ignored. */
 bool opts_nearest_name(const struct opt *table, const char *word, char near[OPTS_NAME_MAX + 1]);
 
 /* Takes all options of a file. */
 int opts_file(struct opts_kept *kept, const char *path, void *into, struct fail *fail);
-
-/* What help calls the argument. */
-const char *opts_arg(const struct opt *opt);
 
 #endif

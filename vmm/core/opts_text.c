@@ -16,6 +16,25 @@ static void print_arg(const struct opt *opt, FILE *out)
 		fprintf(out, "%s%s", w == opt->choices ? "" : "|", *w);
 }
 
+bool opts_words(const struct opt *opt, const char *between, FILE *out)
+{
+	const char *arg = opts_arg(opt), *word = arg;
+
+	/* The words themselves are the table's name for the argument, or nearly. */
+	if (opt->choices) {
+		for (const char *const *w = opt->choices; *w; w++)
+			fprintf(out, "%s%s", w == opt->choices ? "" : between, *w);
+		return true;
+	}
+	if (opt->type != OPT_PARSE || !strchr(arg, '|') || strpbrk(arg, "=[,"))
+		return false;
+	for (size_t len; *word; word += len + (word[len] == '|')) {
+		len = strcspn(word, "|");
+		fprintf(out, "%s%.*s", word == arg ? "" : between, (int)len, word);
+	}
+	return true;
+}
+
 static void print_head(const struct opt *opt, FILE *out)
 {
 	if (opt->letter)
@@ -93,38 +112,77 @@ void opts_help(const struct opt *table, FILE *out)
 		help_one(table, out);
 }
 
-/* A line of text in mdoc: a backslash and a control character at the start are not roff's. */
-static void man_text(const char *text, FILE *out)
+/* A word in mdoc: a backslash, and a control character at the start of a line, are not roff's. It
+ * may be broken where `breaks` says. */
+static void man_word(const char *word, size_t len, bool first, const char *breaks, FILE *out)
 {
-	if (*text == '.' || *text == '\'')
+	if (first && (*word == '.' || *word == '\''))
 		fputs("\\&", out);
-	for (; *text; text++)
-		if (*text == '\\')
+	for (size_t i = 0; i < len; i++) {
+		if (i && strchr(breaks, word[i]))
+			fputs("\\:", out);
+		if (word[i] == '\\')
 			fputs("\\e", out);
 		else
-			fputc(*text, out);
-	fputc('\n', out);
+			fputc(word[i], out);
+	}
+}
+
+/* A sentence of help, in lines of source as mdoc likes them. */
+static void man_text(const char *text, FILE *out)
+{
+	enum { LINE = 72 };
+	size_t column = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (column && column + 1 + len > LINE) {
+			fputc('\n', out);
+			column = 0;
+		}
+		if (column)
+			fputc(' ', out);
+		man_word(text, len, !column, "", out);
+		column += len + 1;
+		text += len;
+		text += strspn(text, " ");
+	}
+	fputs(".\n", out);
+}
+
+static void man_aliases(const struct opt *opt, FILE *out)
+{
+	const char *word, *next;
+	size_t len, next_len;
+
+	opts_first_name(opt, &len);
+	word = opts_next_name(opt, opt->name, &len);
+	if (word)
+		fputs("Also\n", out);
+	for (; word; word = next, len = next_len) {
+		next_len = len;
+		next = opts_next_name(opt, word, &next_len);
+		fprintf(out, ".Fl -%.*s %s\n", (int)len, word, next ? "," : ".");
+	}
 }
 
 void opts_man(const struct opt *table, FILE *out)
 {
-	for (table = opts_first(table); table; table = opts_next(table)) {
-		const char *word;
-		size_t len;
-
+	for (const struct opt *o = opts_first(table); o; o = opts_next(o)) {
 		fputs(".It ", out);
-		if (table->letter)
-			fprintf(out, "Fl %c , ", table->letter);
-		opts_first_name(table, &len);
-		fprintf(out, "Fl -%s", table->name);
-		if (table->type != OPT_FLAG) {
+		if (o->letter)
+			fprintf(out, "Fl %c , ", o->letter);
+		fprintf(out, "Fl -%s", o->name);
+		if (o->type != OPT_FLAG) {
 			fputs(" Ar ", out);
-			print_arg(table, out);
+			if (o->arg)
+				man_word(o->arg, strlen(o->arg), false, "|[,", out);
+			else
+				print_arg(o, out);
 		}
 		fputc('\n', out);
-		man_text(table->help ? table->help : "", out);
-		for (word = opts_next_name(table, table->name, &len); word;
-		     word = opts_next_name(table, word, &len))
-			fprintf(out, "Also\n.Fl -%.*s .\n", (int)len, word);
+		man_text(o->help ? o->help : "", out);
+		man_aliases(o, out);
 	}
 }

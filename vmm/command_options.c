@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/command_options.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+const struct opt check_options[] = {
+	{ "gic", 0, OPT_FLAG, NULL, NULL,
+	  "test the kernel's interrupt controller, step by step (TAP)",
+	  .offset = offsetof(struct check_config, gic) },
+	{ "registers", 0, OPT_FLAG, NULL, NULL,
+	  "only the registers of the kernel's own firmware services",
+	  .offset = offsetof(struct check_config, registers) },
+	{ "json", 0, OPT_FLAG, NULL, NULL, "one JSON object",
+	  .offset = offsetof(struct check_config, json) },
+	{ 0 },
+};
+
+const struct opt save_options[] = {
+	{ "keep-running", 0, OPT_FLAG, NULL, NULL,
+	  "the machine goes on; otherwise it ends, with 36",
+	  .offset = offsetof(struct save_args, keep_running) },
+	{ "json", 0, OPT_FLAG, NULL, NULL, "say the result as JSON on stdout",
+	  .offset = offsetof(struct save_args, json) },
+	{ 0 },
+};
+
+static const char *const loglevel_words[] = { "error", "warning", "info", "debug", NULL };
+
+/* "N=WHAT": the N-th of a kind, counted from 0 as the saved machine had them. */
+static int parse_nth(const char *arg, const char **list, unsigned int max, struct fail *fail)
+{
+	char *end;
+	unsigned long n = strtoul(arg, &end, 10);
+
+	if (end == arg || *end != '=' || !end[1] || n >= max)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"'%s' does not say which and what; write N=..., N counted from 0",
+				arg);
+	list[n] = end + 1;
+	return 0;
+}
+
+static int parse_disk(void *into, const char *arg, struct fail *fail)
+{
+	return parse_nth(arg, ((struct restore_args *)into)->disks, CONFIG_DISKS_MAX, fail);
+}
+
+static int parse_net(void *into, const char *arg, struct fail *fail)
+{
+	return parse_nth(arg, ((struct restore_args *)into)->nets, CONFIG_NETS_MAX, fail);
+}
+
+const struct opt restore_options[] = {
+	{ "paused", 0, OPT_FLAG, NULL, NULL, "let its CPUs stand still until `vmm resume`",
+	  .offset = offsetof(struct restore_args, paused) },
+	{ "lazy", 0, OPT_FLAG, NULL, NULL,
+	  "begin before all memory was read; what is wrong in it stops the guest with 3",
+	  .offset = offsetof(struct restore_args, lazy) },
+	{ "check", 0, OPT_FLAG, NULL, NULL,
+	  "say what stands against it, all of it, and start nothing",
+	  .offset = offsetof(struct restore_args, check) },
+	{ "disk", 'd', OPT_PARSE, NULL, "N=FILE[,...]", "another file for disk N; repeatable",
+	  .parse = parse_disk },
+	{ "network", 'n', OPT_PARSE, NULL, "N=mode=...", "another network N; repeatable",
+	  .parse = parse_net },
+	{ "allow-changed-disk", 0, OPT_FLAG, NULL, NULL,
+	  "go on although a disk was written to since; the guest may find it damaged",
+	  .offset = offsetof(struct restore_args, allow_changed_disk) },
+	{ "name", 0, OPT_STR, NULL, "NAME", "another name (that of the saved machine)",
+	  .offset = offsetof(struct restore_args, name) },
+	{ "kernel", 'k', OPT_STR, NULL, "FILE", "what a reset of the guest starts",
+	  .offset = offsetof(struct restore_args, kernel) },
+	{ "initrd", 'i', OPT_STR, NULL, "FILE", "and its initial RAM disk",
+	  .offset = offsetof(struct restore_args, initrd) },
+	{ "no-reboot", 0, OPT_FLAG, NULL, NULL, "exit with 32 when the guest resets",
+	  .offset = offsetof(struct restore_args, no_reboot) },
+	{ "log-file", 0, OPT_STR, NULL, "FILE", "where vmm's own messages go (stderr)",
+	  .offset = offsetof(struct restore_args, log_file) },
+	{ "loglevel", 0, OPT_CHOICE, NULL, "error|warning|info|debug", "what is said (warning)",
+	  .offset = offsetof(struct restore_args, loglevel), .choices = loglevel_words },
+	{ 0 },
+};
+
+const struct opt inspect_options[] = {
+	{ "registers", 0, OPT_FLAG, NULL, NULL, "also each vCPU's registers, by name",
+	  .offset = offsetof(struct inspect_args, registers) },
+	{ 0 },
+};

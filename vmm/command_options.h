@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_COMMAND_OPTIONS_H
+#define VMM_COMMAND_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "vmm/config.h"
+#include "vmm/core/opts.h"
+
+/* The options of the small commands, apart from what they do: the manual page and completion are
+ * made from them where vmm itself cannot run. */
+
+struct check_config {
+	bool gic, registers, json;
+};
+
+struct save_args {
+	bool keep_running, json;
+	bool to_stdout; /* is where the snapshot goes; no option */
+};
+
+/* Its own words, and those of `vmm run` that may differ. */
+struct restore_args {
+	bool paused, lazy, check, allow_changed_disk;
+	const char *name, *kernel, *initrd, *log_file;
+	const char *disks[CONFIG_DISKS_MAX], *nets[CONFIG_NETS_MAX]; /* instead of the saved ones */
+	unsigned int loglevel;
+	bool no_reboot;
+};
+
+struct inspect_args {
+	bool registers;
+};
+
+extern const struct opt check_options[], save_options[], restore_options[], inspect_options[];
+
+#endif
