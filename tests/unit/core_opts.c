@@ -308,7 +308,7 @@ START_TEST(man_page_entries)
 		{ "quiet", 0, OPT_FLAG, NULL, NULL, ".less \\ words", .min = 0 },
 		{ "irqchip", 0, OPT_CHOICE, NULL, NULL, "which", .choices = irqchips },
 		{ "disk", 0, OPT_STR, NULL, "FILE[,ro]",
-		  "a word, and another, up to the seventy-second column or so, and then a new "
+		  "a word, and another, up to the seventy-second column or so, and then a "
 		  ".line "
 		  "of source",
 		  .min = 0 },
