@@ -19,8 +19,8 @@ enum { ANSWER_MS = 30000, LIST_MS = 2000 };
 
 struct control_args {
 	const char *name;
-	const char *line; /* the word behind the name, or NULL */
-	bool force, json, watch, readonly;
+	const char *line, *more; /* the words behind the name, or NULL */
+	bool force, json, watch, readonly, stats;
 };
 
 #define AT(field) .offset = offsetof(struct control_args, field)
@@ -34,6 +34,11 @@ static const struct opt stat_options[] = {
 	{ "json", 0, OPT_FLAG, NULL, NULL, "as the machine answers", AT(json) },
 	{ "watch", 'w', OPT_FLAG, NULL, NULL,
 	  "say it again each SECONDS (1), until the machine ends", AT(watch) },
+	{ 0 },
+};
+static const struct opt balloon_options[] = {
+	{ "stats", 's', OPT_FLAG, NULL, NULL,
+	  "what the balloon has, and the guest's own statistics", AT(stats) },
 	{ 0 },
 };
 static const struct opt console_options[] = {
@@ -174,6 +179,81 @@ static int do_stop(const struct control_args *args, struct fail *fail)
 		err = ask(conn, line, &obj, fail);
 	if (!err)
 		control_wait_end(conn);
+	control_close(conn);
+	return err;
+}
+
+/* --- disks and memory ------------------------------------------------------------------------- */
+
+static int bad_size(const char *word, struct fail *fail)
+{
+	return fail_set(fail, EXIT_CONFIG, -EINVAL,
+			"'%s' is no size; give one such as 512M or 2G (a bare number is MiB)",
+			word);
+}
+
+static int do_resize(const struct control_args *args, struct fail *fail)
+{
+	char line[CONTROL_LINE_MAX];
+	struct json_out out;
+	uint64_t size;
+
+	if (args->more && (opts_size(args->more, &size) || !size))
+		return bad_size(args->more, fail);
+	json_out_init(&out, line, sizeof(line));
+	json_open(&out, NULL, '{');
+	json_str(&out, "command", "resize");
+	json_str(&out, "disk", args->line);
+	if (args->more)
+		json_uint(&out, "size", size);
+	json_close(&out, '}');
+	return simple(args, line, fail);
+}
+
+/* The members of the device that is one. */
+static int print_balloon(struct json_object *obj, struct fail *fail)
+{
+	const struct json_field *devices = json_get(obj, "devices");
+	char *at = devices && devices->type == JSON_ARRAY ? devices->text + 1 : NULL;
+	struct json_object device;
+	struct json_field field;
+
+	while (at && json_next(&at, &field)) {
+		const char *name = NULL;
+
+		if (field.type == JSON_OBJECT && !json_parse(field.text, &device))
+			name = json_get_str(&device, "name");
+		if (!name || strncmp(name, "virtio-balloon", 14))
+			continue;
+		control_print(&device);
+		return 0;
+	}
+	return fail_set(fail, EXIT_CONFIG, -ENOENT,
+			"the machine has no balloon; run it with --balloon");
+}
+
+static int do_balloon(const struct control_args *args, struct fail *fail)
+{
+	struct control_conn *conn = NULL;
+	struct json_object obj;
+	char line[64];
+	uint64_t size;
+	int err;
+
+	if (!args->stats == !args->line)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL, "give a SIZE, or --stats");
+	if (args->line) {
+		if (opts_size(args->line, &size))
+			return bad_size(args->line, fail);
+		snprintf(line, sizeof(line), "{\"command\":\"balloon\",\"size\":%llu}",
+			 (unsigned long long)size);
+		return simple(args, line, fail);
+	}
+	err = control_open(args->name, ANSWER_MS, &conn, fail);
+	if (!err)
+		err = ask(conn, "{\"command\":\"stat\"}", &obj, fail);
+	if (!err)
+		err = print_balloon(&obj, fail);
 	control_close(conn);
 	return err;
 }
@@ -350,6 +430,17 @@ static const struct control_command commands[] = {
 	  1,
 	  1,
 	  do_console },
+	{ { "resize", "NAME DISK [SIZE]",
+	    "make a disk larger, or tell the guest what its file or device has become", no_options,
+	    NULL },
+	  2,
+	  3,
+	  do_resize },
+	{ { "balloon", "NAME [SIZE]", "leave the guest with SIZE of its memory", balloon_options,
+	    NULL },
+	  1,
+	  2,
+	  do_balloon },
 	{ { "ctl", "NAME [REQUEST]", "send a JSON request, or those of stdin, and print the answer",
 	    no_options, NULL },
 	  1,
@@ -394,6 +485,7 @@ static int parse(const struct control_command *c, int argc, char **argv, struct 
 				c->is.args);
 	args->name = words > 0 ? argv[0] : NULL;
 	args->line = words > 1 ? argv[1] : NULL;
+	args->more = words > 2 ? argv[2] : NULL;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "vmm/core/fail.h"
 #include "vmm/core/json.h"
 #include "vmm/core/loop.h"
 
@@ -41,6 +42,11 @@ struct control_ops {
 	 * is, and at last what became of it. */
 	void (*save)(void *arg, struct control_files *files, bool keep_running);
 	void (*stat)(void *arg, struct json_out *out); /* adds members */
+	/* A disk by its serial, vda and so on, or number, to `size` bytes; 0: what it has become by
+	 * itself. 0 or -errno with `fail` set, here and below. */
+	int (*resize)(void *arg, const char *disk, uint64_t size, struct fail *fail);
+	/* The guest shall be left with `size` bytes of memory. */
+	int (*balloon)(void *arg, uint64_t size, struct fail *fail);
 };
 
 struct backlog;

@@ -107,6 +107,25 @@ static int serve_console(const struct control_target *t, const struct json_field
 	return on(args[0]) ? CONTROL_THEN_WATCH : CONTROL_THEN_TYPE;
 }
 
+static int serve_resize(const struct control_target *t, const struct json_field *const *args,
+			struct json_out *out, struct fail *fail)
+{
+	(void)out;
+	if (args[1] && args[1]->num <= 0)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL, "no disk has %s bytes", args[1]->text);
+	return t->ops->resize(t->arg, args[0]->text, args[1] ? (uint64_t)args[1]->num : 0, fail);
+}
+
+static int serve_balloon(const struct control_target *t, const struct json_field *const *args,
+			 struct json_out *out, struct fail *fail)
+{
+	(void)out;
+	if (args[0]->num <= 0)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL, "no guest can do with %s bytes",
+				args[0]->text);
+	return t->ops->balloon(t->arg, (uint64_t)args[0]->num, fail);
+}
+
 static int serve_commands(const struct control_target *t, const struct json_field *const *args,
 			  struct json_out *out, struct fail *fail);
 
@@ -119,6 +138,8 @@ static const struct request requests[] = {
 	{ "reset", serve_reset, { { 0 } } },
 	{ "save", serve_save, { { "keep_running", JSON_BOOL, false } } },
 	{ "console", serve_console, { { "readonly", JSON_BOOL, false } } },
+	{ "resize", serve_resize, { { "disk", JSON_STRING, true }, { "size", JSON_INT, false } } },
+	{ "balloon", serve_balloon, { { "size", JSON_INT, true } } },
 	{ "commands", serve_commands, { { 0 } } },
 };
 

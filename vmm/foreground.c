@@ -11,6 +11,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "virtio/balloon.h"
+#include "virtio/blk.h"
 #include "vmm/control.h"
 #include "vmm/control_dir.h"
 #include "vmm/core/backlog.h"
@@ -166,7 +168,26 @@ static void control_stat(void *arg, struct json_out *out)
 	vm_stat(run->vm, out);
 }
 
+static int control_resize(void *arg, const char *disk, uint64_t size, struct fail *fail)
+{
+	struct device *dev = machine_disk(((struct run *)arg)->machine, disk, fail);
+
+	return dev ? blk_resize(dev, size, fail) : -ENOENT;
+}
+
+static int control_balloon(void *arg, uint64_t size, struct fail *fail)
+{
+	struct device *dev = machine_balloon(((struct run *)arg)->machine);
+
+	if (!dev)
+		return fail_set(fail, EXIT_CONFIG, -ENOENT,
+				"the machine has no balloon; run it with --balloon");
+	return balloon_set(dev, size, fail);
+}
+
 static const struct control_ops control_ops = {
+	.resize = control_resize,
+	.balloon = control_balloon,
 	.stop = control_stop,
 	.pause = control_pause,
 	.resume = control_resume,

@@ -45,6 +45,9 @@ int machine_reset(struct machine *m, struct fail *fail);
 void machine_power_key(struct machine *m);
 void machine_destroy(struct machine *m); /* NULL is fine */
 
+/* For blk_resize(): the disk of that serial, place (vda, vdb ...) or number (0, 1 ...); or NULL with
+ * `fail` set. */
+struct device *machine_disk(struct machine *m, const char *word, struct fail *fail);
 /* For balloon_set(); NULL without --balloon. */
 struct device *machine_balloon(struct machine *m);
 struct vm *machine_vm(struct machine *m);

@@ -140,8 +140,33 @@ static int add_disks(struct machine *m, struct fail *fail)
 			err = blk_create(&env, &m->cfg->disks[i], &dev, fail);
 		if (!err)
 			err = vm_add_device(m->vm, dev, fail);
+		if (!err)
+			m->disks[i] = dev;
 	}
 	return err;
+}
+
+/* Drivers find the disks in the order of their slots. */
+struct device *machine_disk(struct machine *m, const char *word, struct fail *fail)
+{
+	for (unsigned int i = 0; i < m->cfg->ndisks; i++) {
+		const char *serial = m->cfg->disks[i].serial;
+
+		if (serial && !strcmp(word, serial))
+			return m->disks[i];
+	}
+	for (unsigned int i = 0; i < m->cfg->ndisks; i++) {
+		char number[12], place[] = { 'v', 'd', (char)('a' + i), 0 };
+
+		snprintf(number, sizeof(number), "%u", i);
+		if (!strcmp(word, number) || !strcmp(word, place))
+			return m->disks[i];
+	}
+	fail_set(fail, EXIT_CONFIG, -ENOENT,
+		 "there is no disk '%s'; the machine has %u: name one by its serial, as vda, or as "
+		 "0",
+		 word, m->cfg->ndisks);
+	return NULL;
 }
 
 static int add_rng(struct machine *m, struct fail *fail)

@@ -19,6 +19,7 @@ struct machine {
 	struct chardev *console;
 	struct device *gpio;
 	struct device *balloon, *hvc; /* or NULL */
+	struct device *disks[CONFIG_DISKS_MAX]; /* as --disk named them */
 	struct ports ports;
 	struct gic_want gic;
 	unsigned int slots; /* virtio-mmio slots in use */

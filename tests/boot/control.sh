@@ -32,6 +32,16 @@ first() {
 	vmm stat --watch --json box >watched &
 	awk 'BEGIN { while (n++ < 1000) print "{\"command\":\"pause\"}\n{\"command\":\"resume\"}" }' |
 		vmm ctl box >storm
+	for words in 'vda 1536K' 'data 2' 'vdb' '0 1' 'vdc 4' 'data much'; do
+		# shellcheck disable=SC2086
+		vmm resize box $words 2>&1
+		echo $?
+	done >resized
+	for words in 256M --stats 2G ''; do
+		# shellcheck disable=SC2086
+		vmm balloon box $words 2>&1
+		echo $?
+	done >balloon
 	vmm ctl box '{"command":"nothing"}' >refused 2>&1
 	echo "status $?" >>refused
 	vmm run --nodefaults --name box -k off.bin </dev/null >second 2>&1
@@ -61,8 +71,9 @@ third() {
 	echo "watch $?" >>stopped
 }
 
+truncate -s 1M disk other
 vmm_drive 'ready*' 'run first' 'ready*' 'run second' 'ready*' 'run third' -- \
-	--nodefaults --name box -c 2 --no-reboot -k poll.bin
+	--nodefaults --name box -c 2 --no-reboot -k poll.bin -d disk,serial=data -d other --balloon 512M
 expect 'stop --force' 143 ready
 check 'gone when stop returns' "$(cat stopped)" lines stopped 'stop 0' 1
 check 'nothing is listed then' "$(cat stopped)" lines stopped '.*' 2
@@ -79,6 +90,12 @@ check 'stat --json' "$(cat stat.json)" grep -qE '^\{"ok":true,"name":"box",.*"ex
 check 'stat of devices' "$(cat stat1)" lines stat1 \
 	'devices (pl011@9000000|pl031@9010000|gpio@9030000): interrupts [0-9]+' 3
 check 'stat of memory' "$(cat stat1)" lines stat1 'memory: 536870912|resident: [1-9][0-9]{4,7}' 2
+check 'resize: the file has grown' "$(cat resized; ls -l disk)" \
+	test "$(stat -c %s disk)" = 2097152
+check 'resize: of what it can be' "$(cat resized)" lines resized \
+	"0|0|0|2|2|2|vmm: the machine refuses: .*only grows|vmm: the machine refuses: there is no disk 'vdc'.*|vmm: 'much' is no size.*" 9
+check 'balloon' "$(cat balloon)" lines balloon \
+	'0|0|2|2|target: 268435456|.*the guest cannot be left with.*|.*give a SIZE, or --stats' 7
 check '1,000 pauses' "$(sort storm | uniq -c)" lines storm '\{"ok":true\}' 2000
 check 'runs after them' "$(exits stat4) then $(exits stat5)" \
 	test "$(exits stat5)" -gt "$(exits stat4)"

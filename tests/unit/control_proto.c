@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests and answers, with a machine that only counts. */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "vmm/control.h"
 
 struct machine {
+	uint64_t size;
+	unsigned int resizes;
 	unsigned int stops, forced, pauses, resumes, resets, stats, saves, kept;
 	bool paused;
 };
@@ -62,7 +65,27 @@ static void on_save(void *arg, struct control_files *files, bool keep_running)
 	m->kept += keep_running;
 }
 
+static int on_resize(void *arg, const char *disk, uint64_t size, struct fail *fail)
+{
+	struct machine *m = arg;
+
+	if (strcmp(disk, "v\"da"))
+		return fail_set(fail, EXIT_CONFIG, -ENOENT, "no disk %s", disk);
+	m->resizes++;
+	m->size = size;
+	return 0;
+}
+
+static int on_balloon(void *arg, uint64_t size, struct fail *fail)
+{
+	(void)fail;
+	((struct machine *)arg)->size = size;
+	return 0;
+}
+
 static const struct control_ops ops = {
+	.resize = on_resize,
+	.balloon = on_balloon,
 	.stop = on_stop,
 	.pause = on_pause,
 	.resume = on_resume,
@@ -131,6 +154,18 @@ static const struct {
 	{ "{\"command\":\"stop\",\"force\":1}", "not true or false" },
 	{ "{\"command\":\"stop\",\"force\":\"true\"}", "not true or false" },
 	{ "{\"command\":\"pause\",\"force\":true}", "does not take" },
+	{ "{\"command\":\"console\"}", "no console" },
+	{ "{\"command\":\"console\",\"readonly\":0}", "not true or false" },
+	{ "{\"command\":\"resize\",\"size\":1}", "is missing" },
+	{ "{\"command\":\"resize\",\"disk\":0}", "another type" },
+	{ "{\"command\":\"resize\",\"disk\":\"vda\",\"size\":\"1\"}", "another type" },
+	{ "{\"command\":\"resize\",\"disk\":\"vda\",\"size\":1.5}", "another type" },
+	{ "{\"command\":\"resize\",\"disk\":\"vda\",\"size\":-1}", "no disk has -1 bytes" },
+	{ "{\"command\":\"resize\",\"disk\":\"vda\",\"size\":18446744073709551616}",
+	  "another type" },
+	{ "{\"command\":\"balloon\"}", "is missing" },
+	{ "{\"command\":\"balloon\",\"size\":0}", "no guest can do with 0" },
+	{ "{\"command\":\"balloon\",\"size\":null}", "another type" },
 };
 
 START_TEST(refused_requests)
@@ -150,6 +185,22 @@ START_TEST(nul_inside_a_line)
 	control_answer(&target, line, sizeof(line) - 1, reply, sizeof(reply));
 	ck_assert_ptr_nonnull(strstr(reply, "\"ok\":false"));
 	ck_assert_uint_eq(machine.stops, 0);
+}
+END_TEST
+
+START_TEST(members_with_values)
+{
+	ck_assert_str_eq(ask("{\"command\":\"resize\",\"disk\":\"v\\\"da\",\"size\":4096}"),
+			 "{\"ok\":true}");
+	ck_assert_uint_eq(machine.size, 4096);
+	ck_assert_str_eq(ask("{\"disk\":\"v\\u0022da\",\"command\":\"resize\"}"), "{\"ok\":true}");
+	ck_assert_uint_eq(machine.size, 0);
+	ck_assert_str_eq(ask("{\"command\":\"resize\",\"disk\":\"x\"}"),
+			 "{\"ok\":false,\"error\":\"no disk x\"}");
+	ck_assert_str_eq(ask("{\"command\":\"balloon\",\"size\":9223372036854775807}"),
+			 "{\"ok\":true}");
+	ck_assert_uint_eq(machine.size, INT64_MAX);
+	ck_assert_uint_eq(machine.resizes, 2);
 }
 END_TEST
 
@@ -219,6 +270,7 @@ int main(void)
 	tcase_add_test(tc, each_command);
 	tcase_add_loop_test(tc, refused_requests, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, nul_inside_a_line);
+	tcase_add_test(tc, members_with_values);
 	tcase_add_test(tc, small_reply);
 	tcase_add_test(tc, mutations);
 	suite_add_tcase(suite, tc);
