@@ -178,7 +178,8 @@ exec 6<>said
 i=0
 while [ $i -lt 20 ]; do
 	{
-		timeout 120 vmm run --nodefaults -m 16 --name "vm$i" -k console.bin </dev/null 2>&1
+		timeout 120 vmm run --nodefaults -m 16 --name "vm$i" -k poll.bin -p idle=1 \
+			</dev/null 2>&1
 		echo $? >"status$i"
 	} | {
 		grep -m 1 ready >/dev/null

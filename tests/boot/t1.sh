@@ -99,10 +99,10 @@ check 'virtio_regs, lazy as off' 'a load tells them apart' cmp regs.off regs.laz
 # CAP_READONLY_MEM
 timeout 20 ./nocap 81 vmm run --dry-run -k off.bin >out 2>err
 status=$?
-expect 'no read-only memory' 0 'mmio pages: off'
+expect 'no read-only memory' 0 '# mmio pages: off'
 timeout 20 vmm run --dry-run -k off.bin >out 2>err
 status=$?
-expect 'read-only memory' 0 'mmio pages: exact'
+expect 'read-only memory' 0 '# mmio pages: exact'
 timeout 60 ./nocap 81 vmm run --nodefaults -k virtio_regs.bin -d disk >out 2>err </dev/null
 status=$?
 expect 'no read-only memory, run' 0 'done'
@@ -176,6 +176,39 @@ for row in TERM:143 INT:130 HUP:129; do
 done
 vmm_drive ready 'signal TERM' -- --nodefaults --loglevel info --grace 1 -k console.bin
 expect '--grace' 143 'vmm: .*did not power off within 1 s.*'
+
+# --- kvm-unit-tests' way of calling ----------------------------------------------------------------
+cp flat.bin x.flat
+printf 'TMOUT=90s\nGREETING=hello there\n' >env
+# called_as TITLE CODE OPTION...
+called_as() {
+	title=$1 code=$2
+	shift 2
+	vmm_run --nodefaults --network mode=none --loglevel=warning --cpus 2 --mem 128 \
+		--params "code=$code  a=\"b c\" -- 'd'" --kernel x.flat --initrd env "$@"
+	reports "$title" 5 && expect "$title" 0 'cpus 2' "params: code=$code  a=\"b c\" -- 'd'" \
+		TMOUT=90s 'GREETING=hello there' "EXIT: STATUS=$((code * 2 + 1))"
+	check "$title is silent" "$(cat err)" test ! -s err
+}
+called_as 'like kvm-unit-tests' 0
+called_as "like kvm-unit-tests, gicv$gic" 1 --irqchip=gicv$gic
+called_as 'like kvm-unit-tests, pmu' 38 --pmu
+[ $gic -eq 2 ] || called_as 'like kvm-unit-tests, its' 0 --irqchip=gicv3-its
+check 'its words in --help' 'they are not there' sh -c 'vmm --help | grep -q "The most commonly used"'
+# Each command is there, and says what it takes.
+vmm help | sed -n 's/^  \([a-z]*\)  *[a-z].*/\1/p' >commands
+check 'commands' "$(cat commands)" test "$(wc -l <commands)" -ge 15
+while read -r command; do
+	vmm "$command" --help >out 2>err </dev/null
+	status=$?
+	check "$command --help" "$(cat out err)" test $status -eq 0 -a -s out
+done <commands
+vmm nonsense >out 2>err
+status=$?
+expect 'an unknown command' 2
+vmm rum >out 2>&1
+status=$?
+expect 'a near one' 2 "vmm: unknown command 'rum'; did you mean run.*"
 
 # --- consoles ------------------------------------------------------------------------------------
 # 150 lines both ways: every byte must come back.

@@ -46,6 +46,10 @@ static void take(const struct prop *p, struct machine *m)
 {
 	if (same(p->node, "chosen") && same(p->name, "bootargs"))
 		m->bootargs = (const char *)p->data;
+	else if (same(p->node, "chosen") && same(p->name, "linux,initrd-start"))
+		m->initrd = cells(p->data, p->len);
+	else if (same(p->node, "chosen") && same(p->name, "linux,initrd-end"))
+		m->initrd_end = cells(p->data, p->len);
 	else if (starts(p->node, "memory") && same(p->name, "reg") && p->len >= 16)
 		m->ram_size = cells(p->data + 8, 8);
 	else if (starts(p->node, "cpu@") && same(p->name, "reg") && m->cpus < CPUS_MAX)

@@ -42,6 +42,7 @@ struct machine {
 	unsigned int cpus;
 	u64 mpidr[CPUS_MAX];
 	u64 ram_size;
+	u64 initrd, initrd_end; /* 0: none */
 };
 extern struct machine machine;
 
