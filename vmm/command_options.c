@@ -26,6 +26,8 @@ const struct opt save_options[] = {
 	{ 0 },
 };
 
+static const char *const loglevel_words[] = { "error", "warning", "info", "debug", NULL };
+
 /* "N=WHAT": the N-th of a kind, counted from 0 as the saved machine had them. */
 static int parse_nth(const char *arg, const char **list, unsigned int max, struct fail *fail)
 {
@@ -49,8 +51,6 @@ static int parse_net(void *into, const char *arg, struct fail *fail)
 {
 	return parse_nth(arg, ((struct restore_args *)into)->nets, CONFIG_NETS_MAX, fail);
 }
-
-static const char *const loglevel_words[] = { "error", "warning", "info", "debug", NULL };
 
 const struct opt restore_options[] = {
 	{ "paused", 0, OPT_FLAG, NULL, NULL, "let its CPUs stand still until `vmm resume`",

@@ -16,7 +16,7 @@ struct check_config {
 
 struct save_args {
 	bool keep_running, json;
-	bool to_stdout; /* is where the snapshot goes */
+	bool to_stdout; /* is where the snapshot goes; no option */
 };
 
 /* Its own words, and those of `vmm run` that may differ. */

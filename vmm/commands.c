@@ -11,8 +11,8 @@ static const char *const shells[] = { "bash", "zsh", "fish", NULL };
 
 static const struct command commands[] = {
 	{ "run", "", "boot a guest", config_options, NULL },
-	{ "save", "NAME FILE", "write a running machine to a file", save_options, NULL },
-	{ "restore", "FILE", "go on with a machine that was saved", restore_options, NULL },
+	{ "save", "NAME FILE|-", "write a running machine to a file", save_options, NULL },
+	{ "restore", "FILE|-", "go on with a machine that was saved", restore_options, NULL },
 	{ "inspect", "FILE", "say what is in a saved machine's file", inspect_options, NULL },
 	{ "check", "", "say what this host can do", check_options, NULL },
 	{ "help", "", "say what there is", no_options, NULL },

@@ -19,6 +19,7 @@ struct machine {
 	struct chardev *console;
 	struct device *gpio;
 	struct device *balloon, *hvc; /* or NULL */
+	struct device *disks[CONFIG_DISKS_MAX]; /* as --disk named them */
 	struct ports ports;
 	struct device *pci; /* the bus that virtio devices are on; NULL: they are on virtio-mmio */
 	const struct virtio_transport *transport; /* of every virtio device */
