@@ -23,7 +23,6 @@ struct machine {
 	struct ports ports;
 	struct device *pci; /* the bus that virtio devices are on; NULL: they are on virtio-mmio */
 	const struct virtio_transport *transport; /* of every virtio device */
-	struct device *disks[CONFIG_DISKS_MAX]; /* as --disk named them */
 	struct gic_want gic;
 	unsigned int slots; /* virtio-mmio or PCI slots in use */
 	struct regpage *regs; /* of all virtio-mmio slots; NULL until there is one */
