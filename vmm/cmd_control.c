@@ -8,6 +8,7 @@
 #include "vmm/commands.h"
 #include "vmm/control.h"
 #include "vmm/control_client.h"
+#include "vmm/control_debug.h"
 #include "vmm/control_dir.h"
 #include "vmm/control_print.h"
 #include "vmm/core/loop.h"
@@ -284,6 +285,24 @@ static int do_ctl(const struct control_args *args, struct fail *fail)
 	return err;
 }
 
+/* --- debug ------------------------------------------------------------------------------------ */
+
+static int do_debug(const struct control_args *args, struct fail *fail)
+{
+	struct control_conn *conn = NULL;
+	struct json_object obj;
+	int err = control_open(args->name, ANSWER_MS, &conn, fail);
+
+	if (!err)
+		err = ask(conn, "{\"command\":\"debug\"}", &obj, fail);
+	if (!err && !control_debug_print(&obj, args->line, stdout))
+		err = fail_set(fail, EXIT_CONFIG, -ENOENT,
+			       "machine '%s' has no section '%s'; vmm debug %s shows all",
+			       args->name, args->line, args->name);
+	control_close(conn);
+	return err;
+}
+
 /* --- the commands ----------------------------------------------------------------------------- */
 
 struct control_command {
@@ -305,6 +324,9 @@ static const struct control_command commands[] = {
 	{ "stat", "NAME [SECONDS]",
 	  "say what a machine does: state, memory, exits, interrupts, requests", 1, 2, stat_options,
 	  do_stat },
+	{ "debug", "NAME [SECTION]",
+	  "show a machine's registers and stacks, and what its devices tell of themselves", 1, 2,
+	  no_options, do_debug },
 	{ "ctl", "NAME [REQUEST]", "send a JSON request, or those of stdin, and print the answer",
 	  1, 2, no_options, do_ctl },
 };

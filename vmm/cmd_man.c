@@ -4,6 +4,7 @@
 #include "vmm/commands.h"
 #include "vmm/config.h"
 #include "vmm/core/opts.h"
+#include "vmm/test_config.h"
 
 static const char man_head[] =
 	".Dd November 21, 2026\n"
@@ -16,6 +17,15 @@ static const char man_head[] =
 	".Nm\n"
 	".Cm run\n"
 	".Fl -kernel Ar FILE\n"
+	".Op Ar OPTIONS\n"
+	".Nm\n"
+	".Cm test\n"
+	".Fl -kernel Ar FILE\n"
+	".Op Fl -expect Ar REGEX ...\n"
+	".Op Ar OPTIONS\n"
+	".Nm\n"
+	".Cm test\n"
+	".Fl -plan Ar FILE\n"
 	".Op Ar OPTIONS\n"
 	".Nm\n"
 	".Cm check\n"
@@ -45,6 +55,49 @@ static const char man_head[] =
 	".Sh OPTIONS OF RUN\n"
 	".Bl -tag -width Ds\n";
 
+static const char man_test[] =
+	".El\n"
+	".Sh TESTS\n"
+	".Cm test\n"
+	"boots machines and gives a verdict on each.\n"
+	"Patterns are POSIX extended regular expressions over one line of the console,\n"
+	"without escape sequences; a line that has no end yet is looked at, too, for a\n"
+	"prompt, where $ is its end once nothing has come for a tenth of a second.\n"
+	"A test passes with the last of its expectations, or without any when the guest\n"
+	"powers off; it fails with the first rejected line.\n"
+	"What follows that line is waited for while it comes, and where it is a panic,\n"
+	"that is the verdict.\n"
+	"After a failure the report has the last lines of the console, what vmm said,\n"
+	"and each CPU's registers and stack.\n"
+	"Each machine is a process of its own; those that run at once have no more\n"
+	"memory than the host has available.\n"
+	".Pp\n"
+	"Of a guest that has stalled the verdict says whether its CPUs wait, and no\n"
+	"timer will expire before the test ends, or spin: no wait for an interrupt, and\n"
+	"no write to a device, for as long as\n"
+	".Fl -idle-timeout\n"
+	"says.\n"
+	".Pp\n"
+	"A plan is a file of options, one a line, by their long names without dashes, a\n"
+	"value reaching to the line's end, or in quotation marks.\n"
+	"A line [NAME] begins a test; options above the first one are for all.\n"
+	"A line that begins with # is a comment.\n"
+	".Bd -literal -offset indent\n"
+	"kernel Image\n"
+	"expect login:\n"
+	"\n"
+	"[one-cpu]\n"
+	"\n"
+	"[four-cpus]\n"
+	"cpus 4\n"
+	"timeout 2m\n"
+	".Ed\n"
+	".Sh OPTIONS OF TEST\n"
+	"All options of\n"
+	".Cm run ,\n"
+	"and these.\n"
+	".Bl -tag -width Ds\n";
+
 static const char man_middle[] = ".El\n"
 				 ".Sh CONTROL OF RUNNING MACHINES\n"
 				 "Each machine has a name and a socket,\n"
@@ -67,11 +120,16 @@ static const char man_tail[] =
 	".El\n"
 	".Sh EXIT STATUS\n"
 	".Bl -tag -width Ds\n"
-	".It 0\nThe guest powered off.\n"
+	".It 0\nThe guest powered off; the test passed.\n"
+	".It 1\nA test: a line that is rejected came. A plan: a test failed.\n"
 	".It 2\nOther options or other input could help; nothing was started.\n"
 	".It 4\nThe host cannot: no /dev/kvm, no permission, a failed call.\n"
+	".It 7\nA test: the guest powered off before what was expected came.\n"
 	".It 32\nThe guest reset and\n.Fl -no-reboot\nwas given.\n"
 	".It 33\nThe virtual machine crashed.\n"
+	".It 34\nA test: the guest panicked.\n"
+	".It 35\nA test: the guest stalled.\n"
+	".It 124\nA test: what was expected did not come in time.\n"
 	".It 128+n\nEnded by signal n; Ctrl-A x and\n.Cm stop Fl -force\nare 143.\n"
 	".El\n";
 
@@ -81,6 +139,9 @@ int cmd_man(int argc, char **argv)
 	(void)argv;
 	fputs(man_head, stdout);
 	opts_man(config_options, stdout);
+	fputs(man_test, stdout);
+	opts_man(test_options, stdout);
+	opts_man(test_session_options, stdout);
 	fputs(man_middle, stdout);
 	control_commands_man(stdout);
 	fputs(man_tail, stdout);

@@ -41,6 +41,8 @@ struct control_ops {
 	 * is, and at last what became of it. */
 	void (*save)(void *arg, struct control_files *files, bool keep_running);
 	void (*stat)(void *arg, struct json_out *out); /* adds members */
+	void (*activity)(void *arg, struct json_out *out); /* the same */
+	void (*debug)(void *arg, struct json_out *out); /* the same */
 };
 
 struct control_target {

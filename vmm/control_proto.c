@@ -25,6 +25,18 @@ static void serve_stat(const struct control_target *t, bool on, struct json_out 
 	t->ops->stat(t->arg, out);
 }
 
+static void serve_activity(const struct control_target *t, bool on, struct json_out *out)
+{
+	(void)on;
+	t->ops->activity(t->arg, out);
+}
+
+static void serve_debug(const struct control_target *t, bool on, struct json_out *out)
+{
+	serve_status(t, on, out);
+	t->ops->debug(t->arg, out);
+}
+
 static void serve_stop(const struct control_target *t, bool on, struct json_out *out)
 {
 	(void)out;
@@ -64,7 +76,8 @@ static const struct request requests[] = {
 	{ "status", NULL, serve_status },	{ "stat", NULL, serve_stat },
 	{ "stop", "force", serve_stop },	{ "pause", NULL, serve_pause },
 	{ "resume", NULL, serve_resume },	{ "reset", NULL, serve_reset },
-	{ "save", "keep_running", serve_save }, { "commands", NULL, serve_commands },
+	{ "save", "keep_running", serve_save }, { "activity", NULL, serve_activity },
+	{ "debug", NULL, serve_debug },		{ "commands", NULL, serve_commands },
 };
 
 enum { NREQUESTS = sizeof(requests) / sizeof(requests[0]) };

@@ -19,6 +19,7 @@
 #include "vmm/save.h"
 #include "vmm/term.h"
 #include "vmm/vm.h"
+#include "vmm/vm_debug.h"
 
 /* A machine in the foreground of a user: its signals, its terminal, its socket, its end. */
 struct run {
@@ -167,6 +168,16 @@ static void control_stat(void *arg, struct json_out *out)
 	vm_stat(run->vm, out);
 }
 
+static void control_activity(void *arg, struct json_out *out)
+{
+	vm_activity(((struct run *)arg)->vm, out);
+}
+
+static void control_debug(void *arg, struct json_out *out)
+{
+	vm_debug(((struct run *)arg)->vm, out);
+}
+
 static const struct control_ops control_ops = {
 	.stop = control_stop,
 	.pause = control_pause,
@@ -175,6 +186,8 @@ static const struct control_ops control_ops = {
 	.paused = control_paused,
 	.stat = control_stat,
 	.save = control_save,
+	.activity = control_activity,
+	.debug = control_debug,
 };
 
 /* Before anything is made, so that a second machine of this name leaves no trace. A machine that

@@ -21,6 +21,7 @@ static const struct command commands[] = {
 	{ "restore", "go on with a machine that was saved", cmd_restore },
 	{ "inspect", "say what is in a saved machine's file", cmd_inspect },
 	{ "check", "say what this host can do", cmd_check },
+	{ "test", "boot guests and give a verdict on each", cmd_test },
 	{ "help", "say what there is", cmd_help },
 	{ "version", "print the version", cmd_version },
 	{ "man", "print the manual page", cmd_man },

@@ -62,6 +62,18 @@ static void on_save(void *arg, struct control_files *files, bool keep_running)
 	m->kept += keep_running;
 }
 
+static void on_activity(void *arg, struct json_out *out)
+{
+	(void)arg;
+	json_uint(out, "io", 7);
+}
+
+static void on_debug(void *arg, struct json_out *out)
+{
+	(void)arg;
+	json_hex(out, "pc", 64);
+}
+
 static const struct control_ops ops = {
 	.stop = on_stop,
 	.pause = on_pause,
@@ -70,6 +82,8 @@ static const struct control_ops ops = {
 	.paused = is_paused,
 	.save = on_save,
 	.stat = on_stat,
+	.activity = on_activity,
+	.debug = on_debug,
 };
 static struct machine machine;
 static const struct control_target target = { .name = "box", .ops = &ops, .arg = &machine };
@@ -102,6 +116,8 @@ START_TEST(each_command)
 		 "{\"ok\":true,\"name\":\"box\",\"pid\":%d,\"state\":\"running\",\"memory\":4096}",
 		 (int)getpid());
 	ck_assert_str_eq(ask("{\"command\":\"stat\"}"), want);
+	ck_assert_str_eq(ask("{\"command\":\"activity\"}"), "{\"ok\":true,\"io\":7}");
+	ck_assert_ptr_nonnull(strstr(ask("{\"command\":\"debug\"}"), "\"pc\":\"0x40\""));
 	ck_assert_str_eq(ask("{\"command\":\"reset\"}"), "{\"ok\":true}");
 	ck_assert_str_eq(ask("{\"command\":\"stop\"}"), "{\"ok\":true}");
 	ck_assert_str_eq(ask("{\"force\":false,\"command\":\"stop\"}"), "{\"ok\":true}");

@@ -95,7 +95,7 @@ const char *opts_line(char *line, char **name, char **value);
 
 /* Prints the options, aligned for a terminal of 100 columns. */
 void opts_help(const struct opt *table, FILE *out);
-/* Prints them as a section of a man page (mdoc .It entries). */
+/* Prints those of this table alone as a section of a man page (mdoc .It entries). */
 void opts_man(const struct opt *table, FILE *out);
 
 /* A size as OPT_SIZE reads it: 0, -EINVAL (not a size) or -ERANGE (does not fit). */

@@ -108,7 +108,7 @@ static void man_text(const char *text, FILE *out)
 
 void opts_man(const struct opt *table, FILE *out)
 {
-	for (table = opts_first(table); table; table = opts_next(table)) {
+	for (; table->name; table++) {
 		const char *word;
 		size_t len;
 
