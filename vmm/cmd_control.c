@@ -10,6 +10,7 @@
 #include "vmm/control.h"
 #include "vmm/control_attach.h"
 #include "vmm/control_client.h"
+#include "vmm/control_debug.h"
 #include "vmm/control_dir.h"
 #include "vmm/control_print.h"
 #include "vmm/core/opts.h"
@@ -237,6 +238,24 @@ static int do_ctl(const struct control_args *args, struct fail *fail)
 	return err;
 }
 
+/* --- debug ------------------------------------------------------------------------------------ */
+
+static int do_debug(const struct control_args *args, struct fail *fail)
+{
+	struct control_conn *conn = NULL;
+	struct json_object obj;
+	int err = control_open(args->name, ANSWER_MS, &conn, fail);
+
+	if (!err)
+		err = control_request(conn, "{\"command\":\"debug\"}", &obj, fail);
+	if (!err && !control_debug_print(&obj, args->line, stdout))
+		err = fail_set(fail, EXIT_CONFIG, -ENOENT,
+			       "machine '%s' has no section '%s'; vmm debug %s shows all",
+			       args->name, args->line, args->name);
+	control_close(conn);
+	return err;
+}
+
 /* --- the commands ----------------------------------------------------------------------------- */
 
 struct control_command {
@@ -286,6 +305,12 @@ static const struct control_command commands[] = {
 	  1,
 	  2,
 	  control_do_balloon },
+	{ { "debug", "NAME [SECTION]",
+	    "show a machine's registers and stacks, and what its devices tell of themselves",
+	    no_options, NULL },
+	  1,
+	  2,
+	  do_debug },
 	{ { "ctl", "NAME [REQUEST]", "send a JSON request, or those of stdin, and print the answer",
 	    no_options, NULL },
 	  1,

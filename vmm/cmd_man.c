@@ -2,6 +2,8 @@
 #include <stdio.h>
 
 #include "vmm/commands.h"
+#include "vmm/core/opts.h"
+#include "vmm/test_config.h"
 
 static const char man_head[] =
 	".Dd November 21, 2026\n"
@@ -14,6 +16,15 @@ static const char man_head[] =
 	".Nm\n"
 	".Cm run\n"
 	".Fl -kernel Ar FILE\n"
+	".Op Ar OPTIONS\n"
+	".Nm\n"
+	".Cm test\n"
+	".Fl -kernel Ar FILE\n"
+	".Op Fl -expect Ar REGEX ...\n"
+	".Op Ar OPTIONS\n"
+	".Nm\n"
+	".Cm test\n"
+	".Fl -plan Ar FILE\n"
 	".Op Ar OPTIONS\n"
 	".Nm\n"
 	".Ar COMMAND\n"
@@ -42,6 +53,51 @@ static const char man_control[] =
 	"Each machine has a name, which is\n"
 	".Ar NAME\n"
 	"below, and a socket that only its user and root may connect to.\n"
+	".Bl -tag -width Ds\n";
+
+static const char man_test[] =
+	".El\n"
+	".Sh TESTS\n"
+	".Cm test\n"
+	"boots machines and gives a verdict on each.\n"
+	"Patterns are POSIX extended regular expressions over one line of the console,\n"
+	"without escape sequences; a line that has no end yet is looked at, too, for a\n"
+	"prompt, where $ is its end once nothing has come for a tenth of a second.\n"
+	"A test passes with the last of its expectations, or without any when the guest\n"
+	"powers off; it fails with the first rejected line.\n"
+	"What follows that line is waited for while it comes, and where it is a panic,\n"
+	"that is the verdict.\n"
+	"After a failure the report has the last lines of the console, what vmm said,\n"
+	"and each CPU's registers and stack.\n"
+	"Each machine is a process of its own; those that run at once have no more\n"
+	"memory than the host has available.\n"
+	".Pp\n"
+	"Of a guest that has stalled the verdict says whether its CPUs wait, and no\n"
+	"timer will expire before the test ends, or spin: no wait for an interrupt, and\n"
+	"no write to a device, for as long as\n"
+	".Fl -idle-timeout\n"
+	"says.\n"
+	".Pp\n"
+	"A plan is a file of options, one a line, by their long names without dashes, a\n"
+	"value reaching to the line's end, or in quotation marks.\n"
+	"A line [NAME] begins a test; options above the first one are for all.\n"
+	"A line that begins with # is a comment.\n"
+	".Bd -literal -offset indent\n"
+	"kernel Image\n"
+	"expect login:\n"
+	"\n"
+	"[one-cpu]\n"
+	"\n"
+	"[four-cpus]\n"
+	"cpus 4\n"
+	"timeout 2m\n"
+	".Ed\n"
+	".Sh OPTIONS OF TEST\n"
+	"All options of\n"
+	".Cm run ,\n"
+	"those of\n"
+	".Cm test\n"
+	"above, and these.\n"
 	".Bl -tag -width Ds\n";
 
 static const char man_tail[] =
@@ -85,10 +141,10 @@ static const char man_tail[] =
 	".Sh EXIT STATUS\n"
 	".Bl -tag -width Ds\n"
 	".It 0\n"
-	"The guest powered off; what was asked for was done.\n"
+	"The guest powered off, the test passed; what was asked for was done.\n"
 	".It 1\n"
 	".Cm check Fl -gic\n"
-	"found a difference.\n"
+	"found a difference; a test: a line that is rejected came; a plan: a test failed.\n"
 	".It 2\n"
 	"Other options or other input could help; nothing was started.\n"
 	".It 3\n"
@@ -97,6 +153,8 @@ static const char man_tail[] =
 	"The host cannot: no\n"
 	".Pa /dev/kvm ,\n"
 	"no permission, a failed call.\n"
+	".It 7\n"
+	"A test: the guest powered off before what was expected came.\n"
 	".It 32\n"
 	"The guest reset and\n"
 	".Fl -no-reboot\n"
@@ -105,8 +163,14 @@ static const char man_tail[] =
 	"The virtual machine crashed, or\n"
 	".Fl -unmapped Cm stop\n"
 	"met an access to where nothing is.\n"
+	".It 34\n"
+	"A test: the guest panicked.\n"
+	".It 35\n"
+	"A test: the guest stalled.\n"
 	".It 36\n"
 	"The machine was saved and has ended.\n"
+	".It 124\n"
+	"A test: what was expected did not come in time.\n"
 	".It 128+n\n"
 	"Ended by signal n; Ctrl-A x and\n"
 	".Cm stop Fl -force\n"
@@ -150,6 +214,8 @@ int cmd_man(int argc, char **argv)
 			fputs(man_control, stdout);
 		print_command(c);
 	}
+	fputs(man_test, stdout);
+	opts_man(test_options, stdout);
 	fputs(man_tail, stdout);
 	return EXIT_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "vmm/command_options.h"
 #include "vmm/config.h"
+#include "vmm/test_config.h"
 
 static const struct opt no_options[] = { { 0 } };
 static const char *const shells[] = { "bash", "zsh", "fish", NULL };
@@ -15,6 +16,7 @@ static const struct command commands[] = {
 	{ "restore", "FILE|-", "go on with a machine that was saved", restore_options, NULL },
 	{ "inspect", "FILE", "say what is in a saved machine's file", inspect_options, NULL },
 	{ "check", "", "say what this host can do", check_options, NULL },
+	{ "test", "", "boot guests and give a verdict on each", test_session_options, NULL },
 	{ "help", "", "say what there is", no_options, NULL },
 	{ "version", "", "print the version", no_options, NULL },
 	{ "man", "", "print the manual page", no_options, NULL },

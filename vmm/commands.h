@@ -30,6 +30,8 @@ int cmd_restore(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 /* Says what this host can do, or tests its KVM's interrupt controller. */
 int cmd_check(int argc, char **argv);
+/* Boots machines that must pass: vmm/test_*.h. */
+int cmd_test(int argc, char **argv);
 /* Prints vmm.1, made from the tables; the build runs it too. */
 int cmd_man(int argc, char **argv);
 /* Prints a shell's completion script, made from the tables. */

@@ -47,6 +47,8 @@ struct control_ops {
 	int (*resize)(void *arg, const char *disk, uint64_t size, struct fail *fail);
 	/* The guest shall be left with `size` bytes of memory. */
 	int (*balloon)(void *arg, uint64_t size, struct fail *fail);
+	void (*activity)(void *arg, struct json_out *out); /* the same */
+	void (*debug)(void *arg, struct json_out *out); /* the same */
 };
 
 struct backlog;

@@ -49,6 +49,23 @@ static int serve_stat(const struct control_target *t, const struct json_field *c
 	return 0;
 }
 
+static int serve_activity(const struct control_target *t, const struct json_field *const *args,
+			  struct json_out *out, struct fail *fail)
+{
+	(void)args;
+	(void)fail;
+	t->ops->activity(t->arg, out);
+	return 0;
+}
+
+static int serve_debug(const struct control_target *t, const struct json_field *const *args,
+		       struct json_out *out, struct fail *fail)
+{
+	serve_status(t, args, out, fail);
+	t->ops->debug(t->arg, out);
+	return 0;
+}
+
 static int serve_stop(const struct control_target *t, const struct json_field *const *args,
 		      struct json_out *out, struct fail *fail)
 {
@@ -140,6 +157,8 @@ static const struct request requests[] = {
 	{ "console", serve_console, { { "readonly", JSON_BOOL, false } } },
 	{ "resize", serve_resize, { { "disk", JSON_STRING, true }, { "size", JSON_INT, false } } },
 	{ "balloon", serve_balloon, { { "size", JSON_INT, true } } },
+	{ "activity", serve_activity, { { 0 } } },
+	{ "debug", serve_debug, { { 0 } } },
 	{ "commands", serve_commands, { { 0 } } },
 };
 

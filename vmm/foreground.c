@@ -22,6 +22,7 @@
 #include "vmm/save.h"
 #include "vmm/term.h"
 #include "vmm/vm.h"
+#include "vmm/vm_debug.h"
 #include "vmm/winsize.h"
 
 /* A machine in the foreground of a user: its signals, its terminal, its socket, its end. */
@@ -185,6 +186,16 @@ static int control_balloon(void *arg, uint64_t size, struct fail *fail)
 	return balloon_set(dev, size, fail);
 }
 
+static void control_activity(void *arg, struct json_out *out)
+{
+	vm_activity(((struct run *)arg)->vm, out);
+}
+
+static void control_debug(void *arg, struct json_out *out)
+{
+	vm_debug(((struct run *)arg)->vm, out);
+}
+
 static const struct control_ops control_ops = {
 	.resize = control_resize,
 	.balloon = control_balloon,
@@ -195,6 +206,8 @@ static const struct control_ops control_ops = {
 	.paused = control_paused,
 	.stat = control_stat,
 	.save = control_save,
+	.activity = control_activity,
+	.debug = control_debug,
 };
 
 /* Before anything is made, so that a second machine of this name leaves no trace. A machine that

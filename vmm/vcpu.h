@@ -8,6 +8,7 @@
 
 #include "vmm/core/log.h"
 #include "vmm/kvm.h"
+#include "vmm/kvm_stats.h"
 
 struct vm;
 
@@ -36,6 +37,7 @@ struct vcpu {
 	bool suspended; /* in the kernel's SYSTEM_SUSPEND: starts when woken */
 	uint64_t entry, context;
 	uint64_t exits[VCPU_EXIT_KINDS];
+	struct kvm_stats stats; /* opened by who first asks (vm_debug.c) */
 	struct log_limit unclaimed;
 	bool kernel_extends; /* the kernel was seen to sign-extend what a load reads */
 };

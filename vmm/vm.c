@@ -321,8 +321,10 @@ void vm_power_off(struct vm *vm)
 	}
 	coalesce_off(&vm->coalesce);
 	/* Not before: a vCPU's thread may look at other vCPUs. */
-	for (unsigned int i = 0; i < vm->ncpus; i++)
+	for (unsigned int i = 0; i < vm->ncpus; i++) {
+		kvm_stats_close(&vm->vcpus[i].stats);
 		kvm_vcpu_close(&vm->vcpus[i].kvm);
+	}
 	vgic_detach(vm->chip);
 	kvm_vm_close(&vm->kvm);
 	pages_off(&vm->pages);

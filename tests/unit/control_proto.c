@@ -83,6 +83,18 @@ static int on_balloon(void *arg, uint64_t size, struct fail *fail)
 	return 0;
 }
 
+static void on_activity(void *arg, struct json_out *out)
+{
+	(void)arg;
+	json_uint(out, "io", 7);
+}
+
+static void on_debug(void *arg, struct json_out *out)
+{
+	(void)arg;
+	json_hex(out, "pc", 64);
+}
+
 static const struct control_ops ops = {
 	.resize = on_resize,
 	.balloon = on_balloon,
@@ -93,6 +105,8 @@ static const struct control_ops ops = {
 	.paused = is_paused,
 	.save = on_save,
 	.stat = on_stat,
+	.activity = on_activity,
+	.debug = on_debug,
 };
 static struct machine machine;
 static const struct control_target target = { .name = "box", .ops = &ops, .arg = &machine };
@@ -125,6 +139,8 @@ START_TEST(each_command)
 		 "{\"ok\":true,\"name\":\"box\",\"pid\":%d,\"state\":\"running\",\"memory\":4096}",
 		 (int)getpid());
 	ck_assert_str_eq(ask("{\"command\":\"stat\"}"), want);
+	ck_assert_str_eq(ask("{\"command\":\"activity\"}"), "{\"ok\":true,\"io\":7}");
+	ck_assert_ptr_nonnull(strstr(ask("{\"command\":\"debug\"}"), "\"pc\":\"0x40\""));
 	ck_assert_str_eq(ask("{\"command\":\"reset\"}"), "{\"ok\":true}");
 	ck_assert_str_eq(ask("{\"command\":\"stop\"}"), "{\"ok\":true}");
 	ck_assert_str_eq(ask("{\"force\":false,\"command\":\"stop\"}"), "{\"ok\":true}");

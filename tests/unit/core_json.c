@@ -290,6 +290,100 @@ START_TEST(writing_beyond_the_end)
 }
 END_TEST
 
+START_TEST(elements)
+{
+	char text[] =
+		"{\"a\": [1, \"t\\u0041\" , [ ], [[2],3], {\"b\":[4]}, true ],\"e\":[ ],\"z\":0}";
+	static const struct {
+		enum json_type type;
+		const char *text;
+	} want[] = {
+		{ JSON_INT, "1" },	   { JSON_STRING, "tA" },	   { JSON_ARRAY, "[ ]" },
+		{ JSON_ARRAY, "[[2],3]" }, { JSON_OBJECT, "{\"b\":[4]}" }, { JSON_BOOL, "true" },
+	};
+	struct json_object obj;
+	struct json_field el;
+	char *at, *inner;
+
+	ck_assert_int_eq(json_parse(text, &obj), 0);
+	at = json_get(&obj, "a")->text + 1;
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		ck_assert(json_next(&at, &el));
+		ck_assert_ptr_null(el.key);
+		ck_assert_int_eq(el.type, want[i].type);
+		ck_assert_str_eq(el.text, want[i].text);
+		inner = el.text + 1;
+		if (i != 3)
+			continue;
+		ck_assert(json_next(&inner, &el) && el.type == JSON_ARRAY);
+		ck_assert(json_next(&inner, &el) && el.num == 3);
+		ck_assert(!json_next(&inner, &el));
+	}
+	ck_assert(!json_next(&at, &el));
+	ck_assert(!json_next(&at, &el));
+	at = json_get(&obj, "e")->text + 1;
+	ck_assert(!json_next(&at, &el));
+	ck_assert_int_eq(json_get(&obj, "z")->num, 0);
+}
+END_TEST
+
+START_TEST(writing_other_values)
+{
+	char buf[100];
+	struct json_out out;
+
+	json_out_init(&out, buf, sizeof(buf));
+	json_open(&out, NULL, '{');
+	json_hex(&out, "h", UINT64_MAX);
+	json_raw(&out, "r", "[1,{}]");
+	json_hex(&out, "z", 0);
+	json_close(&out, '}');
+	ck_assert(!out.full);
+	ck_assert_str_eq(buf, "{\"h\":\"0xffffffffffffffff\",\"r\":[1,{}],\"z\":\"0x0\"}");
+}
+END_TEST
+
+START_TEST(printed_for_people)
+{
+	char text[] =
+		"{\"a\":1,\"s\":\"x\\u001by\",\"o\":{\"b\":true,\"e\":{}},\"n\":[1,\"two\",3],"
+		"\"z\":[],\"l\":[{\"c\":1,\"d\":[5]},{}],\"m\":[[1,2],[3]]}";
+	static const char want[] = "a: 1\ns: x?y\no:\n  b: true\n  e:\nn: 1 two 3\nz:\n"
+				   "l:\n  - c: 1\n    d: 5\n  - -\nm:\n  [1,2]\n  [3]\n";
+	char *printed = NULL;
+	struct json_object obj;
+	size_t size;
+	FILE *out = open_memstream(&printed, &size);
+
+	ck_assert_int_eq(json_parse(text, &obj), 0);
+	for (unsigned int i = 0; i < obj.n; i++)
+		json_print(&obj.fields[i], 0, out);
+	fclose(out);
+	ck_assert_str_eq(printed, want);
+	free(printed);
+}
+END_TEST
+
+START_TEST(printed_within_the_columns)
+{
+	char text[2000] = "{\"key\":[";
+	char *printed = NULL;
+	struct json_object obj;
+	size_t size;
+	FILE *out = open_memstream(&printed, &size);
+
+	for (int i = 0; i < 31; i++)
+		strcat(text, i ? ",\"0xffff800080012345\"" : "\"0xffff800080012345\"");
+	strcat(text, "]}");
+	ck_assert_int_eq(json_parse(text, &obj), 0);
+	json_print(&obj.fields[0], 4, out);
+	fclose(out);
+	for (char *line = strtok(printed, "\n"); line; line = strtok(NULL, "\n"))
+		ck_assert_uint_le(strlen(line), 100);
+	free(printed);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core_json");
@@ -307,6 +401,10 @@ int main(void)
 	tcase_add_test(tc, random_bytes);
 	tcase_add_test(tc, writing);
 	tcase_add_test(tc, writing_beyond_the_end);
+	tcase_add_test(tc, elements);
+	tcase_add_test(tc, printed_for_people);
+	tcase_add_test(tc, printed_within_the_columns);
+	tcase_add_test(tc, writing_other_values);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

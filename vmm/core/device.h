@@ -38,6 +38,9 @@ struct device_ops {
 	/* Frees everything; accepts a half-built object. Its regions are left on the bus, which
 	 * is torn down with it. */
 	void (*destroy)(struct device *dev);
+	/* Adds members (json.h, at most 20) that tell a person of its insides; may be NULL. The caller
+	 * holds the device's lock; no vCPU runs. */
+	void (*debug)(struct device *dev, struct json_out *out);
 };
 
 /* What the machine gives a device at creation. Everything is borrowed and outlives the device. */

@@ -16,9 +16,8 @@ static const struct {
 	{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
 };
 
-/* Bytes of the character at `s`, 0 if it is none. A NUL ends every range, so nothing beyond the
- * end of a string is looked at. */
-static size_t utf8_len(const char *s)
+/* A NUL ends every range, so nothing beyond the end of a string is looked at. */
+size_t json_utf8(const char *s)
 {
 	const uint8_t *b = (const uint8_t *)s;
 
@@ -119,7 +118,7 @@ static int parse_string(char **at, char *out, char **end)
 		return -EINVAL;
 	++*at;
 	while (**at != '"') {
-		size_t len = utf8_len(*at);
+		size_t len = json_utf8(*at);
 		char units[4], *next = units;
 		uint32_t code;
 
@@ -391,7 +390,7 @@ static void put_string(struct json_out *out, const char *val)
 {
 	put(out, "\"", 1);
 	while (*val) {
-		size_t len = utf8_len(val);
+		size_t len = json_utf8(val);
 		char hex[8];
 
 		if (!len) {
@@ -452,4 +451,18 @@ void json_bool(struct json_out *out, const char *key, bool val)
 {
 	put_key(out, key);
 	put(out, val ? "true" : "false", val ? 4 : 5);
+}
+
+void json_hex(struct json_out *out, const char *key, uint64_t val)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)val);
+	json_str(out, key, text);
+}
+
+void json_raw(struct json_out *out, const char *key, const char *json)
+{
+	put_key(out, key);
+	put(out, json, strlen(json));
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /*
  * JSON (RFC 8259) for messages of one object a line. The reader works inside the text that it is
@@ -55,6 +56,13 @@ const char *json_get_str(const struct json_object *obj, const char *key);
  * `text + 1`, and moves on; `key` is NULL. False behind the last. */
 bool json_next(char **at, struct json_field *element);
 
+/* Prints a member or element for people: a "key: value" a line, what is inside indented, elements
+ * that are objects behind a dash. Its text is changed; what could drive a terminal is not printed. */
+void json_print(struct json_field *field, unsigned int indent, FILE *out);
+
+/* Bytes of the UTF-8 character at `s`, which a NUL ends; 0 if it is none. */
+size_t json_utf8(const char *s);
+
 struct json_out {
 	char *buf;
 	size_t cap, len;
@@ -71,5 +79,9 @@ void json_close(struct json_out *out, char bracket);
 void json_str(struct json_out *out, const char *key, const char *val);
 void json_uint(struct json_out *out, const char *key, uint64_t val);
 void json_bool(struct json_out *out, const char *key, bool val);
+/* A string of 0x and hexadecimal digits: not every reader has 64 bits for a number. */
+void json_hex(struct json_out *out, const char *key, uint64_t val);
+/* A value that is JSON already. */
+void json_raw(struct json_out *out, const char *key, const char *json);
 
 #endif

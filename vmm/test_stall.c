@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/test_stall.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/core/json.h"
+
+/* What a spinning CPU runs at least while it is watched. */
+static const uint64_t SPIN_NS = 1000000;
+
+enum part { PART_OFF, PART_WAITS, PART_SPINS };
+
+void test_stall_reset(struct test_stall *s)
+{
+	s->ncpus = 0;
+}
+
+static bool number(const struct json_object *obj, const char *key, uint64_t *v)
+{
+	const struct json_field *field = json_get(obj, key);
+
+	if (!field || field->type != JSON_INT || field->num < 0)
+		return false;
+	*v = (uint64_t)field->num;
+	return true;
+}
+
+/* One element of "cpus"; `first` says that there is no sample to compare with. */
+static int sample_cpu(struct test_stall_cpu *cpu, bool first, uint64_t now_ns, char *text)
+{
+	struct test_stall_cpu was = *cpu;
+	const struct json_field *waits;
+	struct json_object obj;
+
+	if (json_parse(text, &obj))
+		return -EINVAL;
+	waits = json_get(&obj, "waits");
+	if (!waits || waits->type != JSON_BOOL || !number(&obj, "nwaits", &cpu->nwaits) ||
+	    !number(&obj, "ran_ns", &cpu->ran_ns))
+		return -EINVAL;
+	cpu->waits = waits->num;
+	if (first || cpu->waits != was.waits || cpu->nwaits != was.nwaits) {
+		cpu->since_ns = now_ns;
+		cpu->ran_first_ns = cpu->ran_ns;
+	}
+	return 0;
+}
+
+int test_stall_sample(struct test_stall *s, uint64_t now_ns, char *answer)
+{
+	const struct json_field *cpus;
+	struct json_object obj;
+	struct json_field el;
+	unsigned int n = 0;
+	uint64_t io;
+	char *at;
+
+	if (json_parse(answer, &obj) || !number(&obj, "io", &io))
+		return -EINVAL;
+	cpus = json_get(&obj, "cpus");
+	if (!cpus || cpus->type != JSON_ARRAY)
+		return -EINVAL;
+	if (!s->ncpus || io != s->io)
+		s->io_since_ns = now_ns;
+	s->io = io;
+	for (at = cpus->text + 1; json_next(&at, &el); n++)
+		if (n == TEST_STALL_CPUS || el.type != JSON_OBJECT ||
+		    sample_cpu(&s->cpus[n], n >= s->ncpus, now_ns, el.text))
+			return -EINVAL;
+	s->ncpus = n;
+	return n ? 0 : -EINVAL;
+}
+
+static uint64_t ran(const struct test_stall_cpu *cpu)
+{
+	return cpu->ran_ns - cpu->ran_first_ns;
+}
+
+/* A CPU that is off runs nothing, but for what it takes to ask. */
+static enum part part_of(const struct test_stall_cpu *cpu)
+{
+	if (cpu->waits)
+		return PART_WAITS;
+	return ran(cpu) >= SPIN_NS ? PART_SPINS : PART_OFF;
+}
+
+bool test_stall_suspect(const struct test_stall *s, uint64_t now_ns, uint64_t idle_ns)
+{
+	bool any = false;
+
+	if (!s->ncpus || now_ns - s->io_since_ns < idle_ns)
+		return false;
+	for (unsigned int i = 0; i < s->ncpus; i++) {
+		const struct test_stall_cpu *cpu = &s->cpus[i];
+		enum part part = part_of(cpu);
+
+		if (now_ns - cpu->since_ns < idle_ns)
+			return false;
+		/* On a busy host it may have been kept from running. */
+		if (part == PART_SPINS && ran(cpu) < idle_ns / 2)
+			return false;
+		any |= part != PART_OFF;
+	}
+	return any;
+}
+
+/* One element of "cpus": its part, and whether a timer will wake it in time. Without "timer_ns" none
+ * is armed. */
+static enum part judge_cpu(const struct test_stall_cpu *cpu, char *text, uint64_t left_ns,
+			   bool *due)
+{
+	struct json_object obj;
+	const char *state;
+	uint64_t timer_ns;
+
+	*due = false;
+	if (json_parse(text, &obj))
+		return part_of(cpu);
+	state = json_get_str(&obj, "state");
+	if (state && !strcmp(state, "off"))
+		return PART_OFF;
+	*due = cpu->waits && number(&obj, "timer_ns", &timer_ns) && timer_ns <= left_ns;
+	return part_of(cpu);
+}
+
+static void tell(char *why, size_t size, unsigned int cpu, enum part part)
+{
+	static const char *const words[] = { "is off", "waits", "spins" };
+	size_t len = 0;
+
+	while (len < size && why[len])
+		len++;
+	if (len < size)
+		snprintf(why + len, size - len, "%svCPU %u %s", len ? ", " : "", cpu, words[part]);
+}
+
+enum test_outcome test_stall_judge(const struct test_stall *s, char *answer, uint64_t left_ns,
+				   char *why, size_t size)
+{
+	enum test_outcome outcome = TEST_STALL_WAITING;
+	const struct json_field *cpus;
+	struct json_object obj;
+	struct json_field el;
+	unsigned int n = 0;
+	bool due;
+	char *at;
+
+	why[0] = 0;
+	cpus = json_parse(answer, &obj) ? NULL : json_get(&obj, "cpus");
+	if (!cpus || cpus->type != JSON_ARRAY)
+		return TEST_NONE;
+	for (at = cpus->text + 1; n < s->ncpus && json_next(&at, &el); n++) {
+		enum part part = judge_cpu(&s->cpus[n], el.text, left_ns, &due);
+
+		if (due)
+			return TEST_NONE;
+		if (part == PART_SPINS)
+			outcome = TEST_STALL_SPINNING;
+		tell(why, size, n, part);
+	}
+	return n == s->ncpus ? outcome : TEST_NONE;
+}
