@@ -135,8 +135,10 @@ const struct opt config_options[] = {
 	{ "mem", 'm', OPT_SIZE, "memory", "SIZE", "guest memory in MiB, or with a suffix (512)",
 	  AT(mem), .min = 2 * MIB, .max = 1ULL << 46 },
 	{ "cpus", 'c', OPT_UINT, "smp", "N", "virtual CPUs (1)", AT(cpus), .min = 1, .max = 4096 },
-	{ "disk", 'd', OPT_PARSE, NULL, "FILE[,ro][,snapshot=on][,...]",
-	  "raw disk image or block device (README lists its options); repeatable",
+	{ "disk", 'd', OPT_PARSE, NULL,
+	  "FILE[,ro][,snapshot=on][,direct=on][,discard=off][,queues=N][,aio=auto|io_uring|threads]"
+	  "[,serial=ID]",
+	  "raw disk image or block device; a comma in its name is doubled; repeatable",
 	  .parse = parse_disk },
 	{ "network", 'n', OPT_PARSE, NULL,
 	  "mode=tap[,tapif=NAME|,fd=N][,queues=N][,vhost=on]|user[,fwd=[ADDR:]HOST:GUEST[/"
