@@ -7,7 +7,7 @@ modprobe vhost_net
 params='console=ttyAMA0 quiet net'
 
 ours_net() {
-	exec vmm run --nodefaults -m 256 -k Image -i net.initrd -p "$params" -n "mode=tap,tapif=tap0$1"
+	exec vmm run --nodefaults --grace 0 -m 256 -k Image -i net.initrd -p "$params" -n "mode=tap,tapif=tap0$1"
 }
 
 qemu_net() {
