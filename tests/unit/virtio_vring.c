@@ -830,7 +830,7 @@ END_TEST
 
 /* --- both sides at once ------------------------------------------------------------------------ */
 
-enum { PARALLEL = 200000 };
+enum { PARALLEL = 50000 };
 
 static void *drive(void *arg)
 {
