@@ -372,9 +372,9 @@ static void device_state(struct device *dev, struct state *s)
 		device_reset(dev);
 		return;
 	}
-	changed(vdev);
 	if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		driver_ok(vdev);
+	changed(vdev);
 	/* The edge may have been on its way when the state was saved; one too many is harmless. */
 	if (vdev->isr & VIRTIO_ISR_CONFIG)
 		vdev->transport->config_interrupt(vdev);

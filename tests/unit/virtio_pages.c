@@ -16,6 +16,7 @@
 
 enum { QUEUE_RESET = 0x0c0, NUM = 8, ACK = VIRTIO_MMIO_INTERRUPT_ACK };
 enum { CONFIG = VIRTIO_MMIO_CONFIG, CONFIG_SIZE = 14 /* no multiple of 4 */ };
+enum { RESTING = 0xabcd, STARTED = 0x4321 };
 enum { ROUNDS = 4000, STORES = 800 };
 
 /* A device with a 64-bit field and one that the driver writes. */
@@ -51,6 +52,12 @@ static void plain_config_write(struct virtio_dev *vdev, uint32_t off, unsigned i
 static void plain_reset(struct virtio_dev *vdev)
 {
 	container_of(vdev, struct plain, vdev)->config.actual = 0;
+	container_of(vdev, struct plain, vdev)->config.odd = RESTING;
+}
+
+static void plain_start(struct virtio_dev *vdev)
+{
+	container_of(vdev, struct plain, vdev)->config.odd = STARTED;
 }
 
 static void plain_state(struct virtio_dev *vdev, struct state *s)
@@ -64,6 +71,7 @@ static const struct virtio_ops plain_ops = {
 	.nqueues = 2,
 	.queue_max = NUM,
 	.notify = plain_notify,
+	.start = plain_start,
 	.reset = plain_reset,
 	.state = plain_state,
 	.config_write = plain_config_write,
@@ -75,7 +83,7 @@ static struct plain *make(struct fake_guest *g)
 	struct fail fail = { 0 };
 	int err;
 
-	plain->config.odd = 0xabcd;
+	plain->config.odd = RESTING;
 	err = virtio_init(&plain->vdev, &plain_ops, &virtio_mmio, &g->env, 0, &plain->config,
 			  CONFIG_SIZE, &fail);
 	ck_assert_int_eq(virtio_finish(&plain->vdev, err, &g->dev, &fail), 0);
@@ -142,7 +150,7 @@ static void both_write(uint64_t reg, unsigned int size, uint64_t val)
 START_TEST(life)
 {
 	compare_all();
-	ck_assert_uint_eq(fake_see(&seen, CONFIG + 12, 2), 0xabcd);
+	ck_assert_uint_eq(fake_see(&seen, CONFIG + 12, 2), RESTING);
 	ck_assert_uint_eq(fake_see(&seen, CONFIG + 13, 4), 0xab);
 	ck_assert(fake_guest_start(&seen, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED), 2, NUM));
 	ck_assert(fake_guest_start(&off, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED), 2, NUM));
