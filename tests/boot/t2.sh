@@ -55,6 +55,16 @@ pci() {
 			'moved to 1: 1' 'moved to 0: 1' 'test: exit 0' \
 			"vda: $(head -c 4194304 pci.raw | sha256sum)"
 	done
+	# Saved while the disk is in use, with messages on their way.
+	head -c 8388608 /dev/zero >pci.raw
+	vmm_drive '*irq: *' 'run vmm save box snap >saved 2>&1' -- --name box \
+		-k Image -i initrd -m 256 -c 2 -d pci.raw --virtio-transport pci \
+		-p 'console=ttyAMA0 quiet t2=pci'
+	expect 'pci, saved' 36
+	timeout "$limit" vmm restore snap </dev/null >out 2>err
+	status=$?
+	expect 'pci, restored' 0 'enough: 1' 'moved to 1: 1' 'moved to 0: 1' 'test: exit 0' \
+		"vda: $(head -c 4194304 pci.raw | sha256sum)"
 }
 
 net() {

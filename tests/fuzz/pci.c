@@ -166,6 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	env.pci = pci_bus(t.bridge);
 	for (int i = 0; i < FUNCS; i++)
 		FUZZ_CHECK(!rng_create(&env, &rng, &t.devices[i], NULL));
+	fake_ring_init(&t.f.g.rings[0], &t.f.g.mem, FAKE_RAM_BASE, 8);
 	for (int i = 0; i < ACTIONS_MAX && t.f.at < t.f.end; i++)
 		act(&t);
 	for (int i = 0; i < FUNCS; i++)
