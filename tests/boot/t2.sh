@@ -45,6 +45,7 @@ pages() {
 
 # Messages where the controller takes them, else pins.
 pci() {
+	limit=180
 	rows='gicv2m:MSI gicv2:Level'
 	! grep -q GICv3 /proc/interrupts || rows='gicv3-its:ITS gicv3:Level'
 	for row in $rows; do
@@ -65,6 +66,7 @@ pci() {
 	status=$?
 	expect 'pci, restored' 0 'enough: 1' 'moved to 1: 1' 'moved to 0: 1' 'test: exit 0' \
 		"vda: $(head -c 4194304 pci.raw | sha256sum)"
+	limit=90
 }
 
 net() {
