@@ -93,13 +93,22 @@ bool test_stall_suspect(const struct test_stall *s, uint64_t now_ns, uint64_t id
 	return any;
 }
 
-/* One element of "cpus". Without "timer_ns" no timer is armed. */
+/* A timer that has just expired is about to wake its CPU; one that has for long will not, since its
+ * interrupt is disabled. Without these members no timer is armed. */
+static bool timer_wakes(const struct json_object *obj, uint64_t idle_ns, uint64_t left_ns)
+{
+	uint64_t ns;
+
+	return (number(obj, "timer_ns", &ns) && ns <= left_ns) ||
+	       (number(obj, "timer_late_ns", &ns) && ns <= idle_ns / 2);
+}
+
+/* One element of "cpus". */
 static enum part part_of(const struct test_stall_cpu *cpu, char *text, uint64_t idle_ns,
 			 uint64_t left_ns)
 {
 	struct json_object obj;
 	const char *state;
-	uint64_t timer_ns;
 
 	if (json_parse(text, &obj))
 		return PART_LIVES;
@@ -107,8 +116,7 @@ static enum part part_of(const struct test_stall_cpu *cpu, char *text, uint64_t 
 	if (state && !strcmp(state, "off"))
 		return PART_OFF;
 	if (cpu->waits)
-		return number(&obj, "timer_ns", &timer_ns) && timer_ns <= left_ns ? PART_LIVES
-										  : PART_WAITS;
+		return timer_wakes(&obj, idle_ns, left_ns) ? PART_LIVES : PART_WAITS;
 	return ran(cpu) >= idle_ns / 2 ? PART_SPINS : PART_LIVES;
 }
 
