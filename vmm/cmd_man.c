@@ -3,7 +3,6 @@
 
 #include "vmm/commands.h"
 #include "vmm/core/opts.h"
-#include "vmm/test_config.h"
 
 static const char man_head[] =
 	".Dd November 21, 2026\n"
@@ -91,17 +90,9 @@ static const char man_test[] =
 	"[four-cpus]\n"
 	"cpus 4\n"
 	"timeout 2m\n"
-	".Ed\n"
-	".Sh OPTIONS OF TEST\n"
-	"All options of\n"
-	".Cm run ,\n"
-	"those of\n"
-	".Cm test\n"
-	"above, and these.\n"
-	".Bl -tag -width Ds\n";
+	".Ed\n";
 
 static const char man_tail[] =
-	".El\n"
 	".Sh FILES OF OPTIONS\n"
 	"What\n"
 	".Fl -config\n"
@@ -215,7 +206,6 @@ int cmd_man(int argc, char **argv)
 		print_command(c);
 	}
 	fputs(man_test, stdout);
-	opts_man(test_options, stdout);
 	fputs(man_tail, stdout);
 	return EXIT_OK;
 }

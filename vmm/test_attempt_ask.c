@@ -64,7 +64,8 @@ static void take_judgement(struct test_attempt *a, char *answer)
 	if (a->test->timeout_ns)
 		left = a->start_ns + a->test->timeout_ns - now;
 	keep_debug(a, answer);
-	outcome = test_stall_judge(&a->stall, answer, left, a->result->why, sizeof(a->result->why));
+	outcome = test_stall_judge(&a->stall, answer, a->test->idle_ns, left, a->result->why,
+				   sizeof(a->result->why));
 	if (outcome != TEST_NONE) {
 		test_attempt_decide(a, outcome);
 		return;
@@ -72,7 +73,6 @@ static void take_judgement(struct test_attempt *a, char *answer)
 	free(a->result->debug);
 	a->result->debug = NULL;
 	a->result->why[0] = 0;
-	test_stall_reset(&a->stall);
 }
 
 static void take_answer(struct test_attempt *a, char *line)

@@ -10,7 +10,7 @@
 /* What a spinning CPU runs at least while it is watched. */
 static const uint64_t SPIN_NS = 1000000;
 
-enum part { PART_OFF, PART_WAITS, PART_SPINS };
+enum part { PART_OFF, PART_WAITS, PART_SPINS, PART_LIVES };
 
 void test_stall_reset(struct test_stall *s)
 {
@@ -78,14 +78,7 @@ static uint64_t ran(const struct test_stall_cpu *cpu)
 	return cpu->ran_ns - cpu->ran_first_ns;
 }
 
-/* A CPU that is off runs nothing, but for what it takes to ask. */
-static enum part part_of(const struct test_stall_cpu *cpu)
-{
-	if (cpu->waits)
-		return PART_WAITS;
-	return ran(cpu) >= SPIN_NS ? PART_SPINS : PART_OFF;
-}
-
+/* One that is off runs nothing, but for what it takes to ask. */
 bool test_stall_suspect(const struct test_stall *s, uint64_t now_ns, uint64_t idle_ns)
 {
 	bool any = false;
@@ -93,36 +86,38 @@ bool test_stall_suspect(const struct test_stall *s, uint64_t now_ns, uint64_t id
 	if (!s->ncpus || now_ns - s->io_since_ns < idle_ns)
 		return false;
 	for (unsigned int i = 0; i < s->ncpus; i++) {
-		const struct test_stall_cpu *cpu = &s->cpus[i];
-		enum part part = part_of(cpu);
-
-		if (now_ns - cpu->since_ns < idle_ns)
+		if (now_ns - s->cpus[i].since_ns < idle_ns)
 			return false;
-		/* On a busy host it may have been kept from running. */
-		if (part == PART_SPINS && ran(cpu) < idle_ns / 2)
-			return false;
-		any |= part != PART_OFF;
+		any |= s->cpus[i].waits || ran(&s->cpus[i]) >= SPIN_NS;
 	}
 	return any;
 }
 
-/* One element of "cpus": its part, and whether a timer will wake it in time. Without "timer_ns" none
- * is armed. */
-static enum part judge_cpu(const struct test_stall_cpu *cpu, char *text, uint64_t left_ns,
-			   bool *due)
+/* A timer that has just expired is about to wake its CPU; one that has for long will not, since its
+ * interrupt is disabled. Without these members no timer is armed. */
+static bool timer_wakes(const struct json_object *obj, uint64_t idle_ns, uint64_t left_ns)
+{
+	uint64_t ns;
+
+	return (number(obj, "timer_ns", &ns) && ns <= left_ns) ||
+	       (number(obj, "timer_late_ns", &ns) && ns <= idle_ns / 2);
+}
+
+/* One element of "cpus". */
+static enum part part_of(const struct test_stall_cpu *cpu, char *text, uint64_t idle_ns,
+			 uint64_t left_ns)
 {
 	struct json_object obj;
 	const char *state;
-	uint64_t timer_ns;
 
-	*due = false;
 	if (json_parse(text, &obj))
-		return part_of(cpu);
+		return PART_LIVES;
 	state = json_get_str(&obj, "state");
 	if (state && !strcmp(state, "off"))
 		return PART_OFF;
-	*due = cpu->waits && number(&obj, "timer_ns", &timer_ns) && timer_ns <= left_ns;
-	return part_of(cpu);
+	if (cpu->waits)
+		return timer_wakes(&obj, idle_ns, left_ns) ? PART_LIVES : PART_WAITS;
+	return ran(cpu) >= idle_ns / 2 ? PART_SPINS : PART_LIVES;
 }
 
 static void tell(char *why, size_t size, unsigned int cpu, enum part part)
@@ -136,15 +131,14 @@ static void tell(char *why, size_t size, unsigned int cpu, enum part part)
 		snprintf(why + len, size - len, "%svCPU %u %s", len ? ", " : "", cpu, words[part]);
 }
 
-enum test_outcome test_stall_judge(const struct test_stall *s, char *answer, uint64_t left_ns,
-				   char *why, size_t size)
+enum test_outcome test_stall_judge(const struct test_stall *s, char *answer, uint64_t idle_ns,
+				   uint64_t left_ns, char *why, size_t size)
 {
 	enum test_outcome outcome = TEST_STALL_WAITING;
 	const struct json_field *cpus;
 	struct json_object obj;
 	struct json_field el;
 	unsigned int n = 0;
-	bool due;
 	char *at;
 
 	why[0] = 0;
@@ -152,9 +146,9 @@ enum test_outcome test_stall_judge(const struct test_stall *s, char *answer, uin
 	if (!cpus || cpus->type != JSON_ARRAY)
 		return TEST_NONE;
 	for (at = cpus->text + 1; n < s->ncpus && json_next(&at, &el); n++) {
-		enum part part = judge_cpu(&s->cpus[n], el.text, left_ns, &due);
+		enum part part = part_of(&s->cpus[n], el.text, idle_ns, left_ns);
 
-		if (due)
+		if (part == PART_LIVES)
 			return TEST_NONE;
 		if (part == PART_SPINS)
 			outcome = TEST_STALL_SPINNING;

@@ -41,10 +41,11 @@ int test_stall_sample(struct test_stall *s, uint64_t now_ns, char *answer);
 bool test_stall_suspect(const struct test_stall *s, uint64_t now_ns, uint64_t idle_ns);
 
 /*
- * Judges by an answer to `debug`, which is changed: TEST_STALL_WAITING, TEST_STALL_SPINNING, or
- * TEST_NONE where a timer of a waiting CPU will expire within `left_ns`. `why` tells each CPU's part.
+ * Judges a suspect by its answer to `debug`, which is changed: TEST_STALL_WAITING, TEST_STALL_SPINNING, or
+ * TEST_NONE: a timer of a CPU that waits will expire within `left_ns`, or one that spins has been kept from
+ * running for half of `idle_ns`, as on a busy host. `why` tells each CPU's part.
  */
-enum test_outcome test_stall_judge(const struct test_stall *s, char *answer, uint64_t left_ns,
-				   char *why, size_t size);
+enum test_outcome test_stall_judge(const struct test_stall *s, char *answer, uint64_t idle_ns,
+				   uint64_t left_ns, char *why, size_t size);
 
 #endif

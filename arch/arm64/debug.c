@@ -67,10 +67,10 @@ static uint64_t ticks_to_ns(uint64_t ticks)
 	return ticks / hz * 1000000000 + ticks % hz * 1000000000 / hz;
 }
 
-/* One that has expired and wakes nobody is none; nor is one that the kernel does not have. */
+/* The first that will expire, and the last that has; not one that the kernel does not have. */
 static void put_timer(const struct kvm_vcpu *vcpu, struct json_out *out)
 {
-	uint64_t first = UINT64_MAX;
+	uint64_t first = UINT64_MAX, late = UINT64_MAX;
 
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
 		uint64_t ctl = 0, cval = 0, count = 0;
@@ -79,12 +79,17 @@ static void put_timer(const struct kvm_vcpu *vcpu, struct json_out *out)
 		    kvm_reg_get(vcpu, timers[i].cval, &cval) ||
 		    kvm_reg_get(vcpu, timers[i].count, &count))
 			continue;
-		if ((ctl & (TIMER_ENABLE | TIMER_IMASK)) == TIMER_ENABLE && cval > count &&
-		    cval - count < first)
+		if ((ctl & (TIMER_ENABLE | TIMER_IMASK)) != TIMER_ENABLE)
+			continue;
+		if (cval > count && cval - count < first)
 			first = cval - count;
+		if (cval <= count && count - cval < late)
+			late = count - cval;
 	}
 	if (first != UINT64_MAX)
 		json_uint(out, "timer_ns", ticks_to_ns(first));
+	if (late != UINT64_MAX)
+		json_uint(out, "timer_late_ns", ticks_to_ns(late));
 }
 
 /* --- registers and stack ---------------------------------------------------------------------- */

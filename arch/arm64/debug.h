@@ -9,7 +9,7 @@
 /*
  * What a person who debugs a guest asks first of a vCPU, which does not run: adds the members
  * "registers", "x" (rows of four, by the first one's number), "stack" (return addresses) and, when a
- * timer is armed and will expire, "timer_ns" until then. With `brief` only pc and timer.
+ * timer is armed and will expire, "timer_ns" until then, and "timer_late_ns" since one has. With `brief` only pc and timer.
  */
 void cpu_debug(const struct kvm_vcpu *vcpu, const struct guest_mem *mem, bool brief,
 	       struct json_out *out);

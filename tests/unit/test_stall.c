@@ -24,7 +24,7 @@ static int sample(uint64_t now, const char *text)
 static enum test_outcome judge(const char *text, uint64_t left, char *why, size_t size)
 {
 	char *copy = strdup(text);
-	enum test_outcome outcome = test_stall_judge(&stall, copy, left, why, size);
+	enum test_outcome outcome = test_stall_judge(&stall, copy, IDLE, left, why, size);
 
 	free(copy);
 	return outcome;
@@ -50,8 +50,6 @@ static const struct {
 	/* woken meanwhile */
 	{ ONE(5, CPU(true, 3, 100)), ONE(5, CPU(true, 4, 100)), false, true },
 	{ ONE(5, CPU(true, 3, 100)), ONE(5, CPU(false, 3, 100)), false, false },
-	/* kept from running, but for the time that it takes to ask */
-	{ ONE(5, CPU(false, 3, 100)), ONE(5, CPU(false, 3, 4000100)), false, false },
 	/* off, or paused */
 	{ ONE(5, CPU(false, 3, 100)), ONE(5, CPU(false, 3, 100)), false, false },
 	{ TWO(5, CPU(true, 3, 100), CPU(false, 0, 0)), TWO(5, CPU(true, 3, 100), CPU(false, 0, 0)),
@@ -85,6 +83,9 @@ static const struct {
 	{ "{\"cpus\":[{\"timer_ns\":5000},{}]}", TEST_STALL_SPINNING,
 	  "vCPU 0 waits, vCPU 1 spins" },
 	{ "{\"cpus\":[{\"timer_ns\":500},{}]}", TEST_NONE, NULL },
+	{ "{\"cpus\":[{\"timer_late_ns\":500},{}]}", TEST_NONE, NULL },
+	{ "{\"cpus\":[{\"timer_late_ns\":9000000},{}]}", TEST_STALL_SPINNING,
+	  "vCPU 0 waits, vCPU 1 spins" },
 	{ "{\"cpus\":[{},{\"timer_ns\":500}]}", TEST_STALL_SPINNING, "vCPU 0 waits, vCPU 1 spins" },
 	{ "{\"cpus\":[{},{\"state\":\"off\"}]}", TEST_STALL_WAITING,
 	  "vCPU 0 waits, vCPU 1 is off" },
@@ -104,6 +105,12 @@ START_TEST(judgements)
 	ck_assert_int_eq(judge(judged[_i].text, 1000, why, sizeof(why)), judged[_i].outcome);
 	if (judged[_i].why)
 		ck_assert_str_eq(why, judged[_i].why);
+	/* Kept from running. */
+	test_stall_reset(&stall);
+	ck_assert_int_eq(sample(0, TWO(5, CPU(true, 3, 100), CPU(false, 0, 0))), 0);
+	ck_assert_int_eq(sample(IDLE, TWO(5, CPU(true, 3, 100), CPU(false, 0, 4000000))), 0);
+	ck_assert_int_eq(judge(judged[_i].text, 1000, why, sizeof(why)),
+			 strstr(judged[_i].text, "off") ? TEST_STALL_WAITING : TEST_NONE);
 	/* Cut, never beyond its end. */
 	judge(judged[_i].text, 1000, why, 10);
 	ck_assert_uint_lt(strlen(why), 10);

@@ -95,7 +95,7 @@ const char *opts_line(char *line, char **name, char **value);
 
 /* Prints the options, aligned for a terminal of 100 columns. */
 void opts_help(const struct opt *table, FILE *out);
-/* Prints those of this table alone as a section of a man page (mdoc .It entries). */
+/* Prints them as a section of a man page (mdoc .It entries). */
 void opts_man(const struct opt *table, FILE *out);
 
 /* The first row of a table, and the one after another, in all that it goes on with; NULL: none. */
