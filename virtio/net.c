@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "virtio/net_priv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/virtio_ids.h>
@@ -303,11 +304,11 @@ int net_create(const struct device_env *env, const struct net_config *cfg, struc
 
 	if (!net)
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "virtio-net: out of memory");
-	net->ops = net_ops;
-	net->ops.nqueues = 2 * cfg->queues + 1;
+	assert(cfg->queues >= 1 && cfg->queues <= NET_PAIRS_MAX);
+	net->vdev.nqueues = 2 * cfg->queues + 1;
 	fill_config(net, cfg);
 	net_ctrl_reset(net);
-	err = virtio_init(&net->vdev, &net->ops, cfg->transport, env, own_features(cfg),
+	err = virtio_init(&net->vdev, &net_ops, cfg->transport, env, own_features(cfg),
 			  &net->config, sizeof(net->config), fail);
 	if (!err)
 		err = open_backend(net, cfg, fail);

@@ -58,7 +58,6 @@ struct net_ctrl {
 
 struct net {
 	struct virtio_dev vdev;
-	struct virtio_ops ops; /* the class's, with the number of queues of this card */
 	struct virtio_net_config config;
 	uint8_t mac[6]; /* before the driver changes it */
 	struct net_ctrl ctrl;

@@ -30,7 +30,9 @@ static void event(struct fuzz *f)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct net_config cfg = { .transport = &virtio_mmio, .mode = NET_TAP, .has_mac = true };
+	struct net_config cfg = {
+		.transport = &virtio_mmio, .mode = NET_TAP, .has_mac = true, .queues = 1
+	};
 	static struct world w;
 	int pair[2];
 
