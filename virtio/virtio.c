@@ -419,6 +419,7 @@ static const struct device_ops device_ops = {
 	.state = device_state,
 	.describe = device_describe,
 	.stat = device_stat,
+	.debug = virtio_debug,
 	.destroy = device_destroy,
 };
 

@@ -191,6 +191,9 @@ void virtio_config_changed(struct virtio_dev *vdev);
 /* The same at the driver's own request: it need not be told. */
 void virtio_config_updated(struct virtio_dev *vdev);
 
+/* The `debug` of every device: negotiation and rings. */
+void virtio_debug(struct device *dev, struct json_out *out);
+
 /* --- for transports ---------------------------------------------------------------------------- */
 
 /* The selected queue, or NULL. */

@@ -84,6 +84,8 @@ static const char *state_of(const struct vcpu *vcpu)
 static void put_sections(struct vm *vm, struct json_out *out)
 {
 	json_open(out, "sections", '[');
+	if (vm->chip->ops->debug)
+		vm->chip->ops->debug(vm->chip, out);
 	for (unsigned int i = 0; i < vm->ndevices; i++) {
 		struct device *dev = vm->devices[i];
 

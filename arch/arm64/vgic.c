@@ -348,16 +348,30 @@ static int flush_irqfds(struct vgic *vgic)
 	return err;
 }
 
-static void vgic_state_op(struct irqchip *chip, struct state *s, struct findings *refused)
+static struct vgic_view view_of(const struct vgic *vgic)
 {
-	struct vgic *vgic = container_of(chip, struct vgic, chip);
-	const struct vgic_view view = {
+	return (struct vgic_view){
 		.fd = vgic->fd,
 		.its_fd = vgic->its_fd,
 		.v3 = vgic->layout.model == GIC_MODEL_V3,
 		.cpus = vgic->layout.ncpus,
 		.irqs = vgic->nr_irqs,
 	};
+}
+
+static void vgic_debug_op(struct irqchip *chip, struct json_out *out)
+{
+	struct vgic *vgic = container_of(chip, struct vgic, chip);
+	const struct vgic_view view = view_of(vgic);
+
+	if (vgic->started)
+		vgic_debug(&view, out);
+}
+
+static void vgic_state_op(struct irqchip *chip, struct state *s, struct findings *refused)
+{
+	struct vgic *vgic = container_of(chip, struct vgic, chip);
+	const struct vgic_view view = view_of(vgic);
 	int err = s->loading ? 0 : flush_irqfds(vgic);
 
 	if (err && !s->err)
@@ -386,6 +400,7 @@ static const struct irqchip_ops vgic_ops = {
 	.message = vgic_message,
 	.describe = vgic_describe,
 	.state = vgic_state_op,
+	.debug = vgic_debug_op,
 	.destroy = vgic_destroy,
 };
 

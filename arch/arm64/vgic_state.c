@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,4 +281,59 @@ void vgic_state(const struct vgic_view *view, struct state *s, struct findings *
 	free(words);
 	if (view->its_fd >= 0)
 		its_state(view, s, refused);
+}
+
+/* --- for people ------------------------------------------------------------------------------- */
+
+/* "gicd.isenabler 64: 0x3": which interrupt or CPU the word begins with, where there are several. */
+static void debug_word(const struct vgic_view *view, const struct row *row, unsigned int i,
+		       const uint32_t *word, struct json_out *out)
+{
+	uint64_t value = row->wide ? (uint64_t)word[1] << 32 | word[0] : word[0];
+	unsigned int per_cpu = row->words * (row->wide ? 2 : 1);
+	char text[64];
+
+	if (!value)
+		return;
+	if (row->bits)
+		snprintf(text, sizeof(text), "%s %u: 0x%llx", row->name, 32 + i * 32 / row->bits,
+			 (unsigned long long)value);
+	else if (row->banked && view->cpus > 1)
+		snprintf(text, sizeof(text), "%s cpu%u: 0x%llx", row->name, i / per_cpu,
+			 (unsigned long long)value);
+	else
+		snprintf(text, sizeof(text), "%s: 0x%llx", row->name, (unsigned long long)value);
+	json_str(out, NULL, text);
+}
+
+static void debug_rows(const struct vgic_view *view, const char *section, const struct row *rows,
+		       size_t n, struct json_out *out)
+{
+	json_open(out, NULL, '{');
+	json_str(out, "section", section);
+	json_open(out, "registers", '[');
+	for (size_t r = 0; r < n; r++) {
+		unsigned int words = row_words(view, &rows[r]), step = rows[r].wide ? 2 : 1;
+		uint32_t *values = calloc(words, sizeof(*values));
+
+		if (values && !get_row(view, &rows[r], values))
+			for (unsigned int i = 0; i < words; i += step)
+				debug_word(view, &rows[r], i, values + i, out);
+		free(values);
+	}
+	json_close(out, ']');
+	json_close(out, '}');
+}
+
+void vgic_debug(const struct vgic_view *view, struct json_out *out)
+{
+	struct vgic_view its = *view;
+
+	if (view->v3)
+		debug_rows(view, "gic", v3_rows, sizeof(v3_rows) / sizeof(v3_rows[0]), out);
+	else
+		debug_rows(view, "gic", v2_rows, sizeof(v2_rows) / sizeof(v2_rows[0]), out);
+	its.fd = view->its_fd;
+	if (its.fd >= 0)
+		debug_rows(&its, "its", its_rows, ITS_ROWS, out);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "vmm/core/findings.h"
+#include "vmm/core/json.h"
 #include "vmm/core/state.h"
 
 /* An in-kernel controller that is initialised and of which no vCPU runs. */
@@ -22,5 +23,9 @@ struct vgic_view {
  * register.
  */
 void vgic_state(const struct vgic_view *view, struct state *s, struct findings *refused);
+
+/* The same registers for people, those that are not zero: a section "gic", and "its" where there is
+ * one, each an object of an array. Nothing is changed. */
+void vgic_debug(const struct vgic_view *view, struct json_out *out);
 
 #endif

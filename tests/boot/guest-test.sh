@@ -47,6 +47,37 @@ disk() {
 	return 0
 }
 
+# Works until `off` is typed, while its machine is saved and restored under it: writes files, reads them
+# back past the cache, keeps a part of its memory changing, and counts on the console.
+work() {
+	n=0
+	while [ ! -e /off ]; do
+		n=$((n + 1))
+		head -c $((n % 7 * 100000 + 65536)) /dev/urandom >/new
+		head -c 8388608 /dev/urandom >"/dirty$((n % 4))"
+		sum=$(md5sum <"/dirty$((n % 4))")
+		cp /new "/a/file$((n % 16))"
+		sync
+		echo 1 >/proc/sys/vm/drop_caches
+		cmp /new "/a/file$((n % 16))" || echo "hop: file $n differs"
+		[ "$sum" = "$(md5sum <"/dirty$((n % 4))")" ] || echo "hop: memory $n differs"
+		echo "tick $n"
+	done
+	umount /a && echo 'hop: unmounted'
+}
+
+hop() {
+	mkdir -p /a
+	mount -t ext4 /dev/vda /a || return 1
+	work &
+	while IFS= read -r word; do
+		[ "$word" != off ] || break
+		echo "typed: $word"
+	done </dev/ttyAMA0
+	: >/off
+	wait
+}
+
 # The transport's driver comes and goes N times, each time with a read; what was written is there.
 pages() {
 	device=$(basename "$(readlink -f /sys/block/vda/device/..)")

@@ -8,7 +8,7 @@ suite=save
 . ./lib.sh
 unset VMM_RUNTIME_DIR XDG_RUNTIME_DIR
 mkdir -p /run
-hops=20
+hops=20 linux_hops=3
 
 # line FILE PATTERN [COUNT]: waits until so many whole lines of FILE match; false after a while, or
 # when process $pid has ended without.
@@ -35,7 +35,7 @@ state() {
 
 # start COMMAND...: a machine with its input from the pipe `in`, its output added to `out`.
 start() {
-	timeout 60 vmm "$@" <in >>out 2>>err &
+	timeout 120 vmm "$@" <in >>out 2>>err &
 	pid=$!
 }
 
@@ -71,6 +71,30 @@ registers() {
 	fails=$(grep -ac '^FAIL' out)
 	check "$hops hops $*" "hop $n, $fails failures, status $status: $(grep -a -m 1 ^FAIL out) $(tail -n 3 err saved)" \
 		test "$n" -gt "$hops" -a "$fails" -eq 0 -a $status -eq 0
+}
+
+# --- Linux ------------------------------------------------------------------------------------------
+# A Debian guest under load: its disk, its memory and its console go on as if nothing had been.
+linux() {
+	fresh
+	start run --name linux -k Image -i initrd -m 256 -c 2 -d a.ext4 -p "console=ttyAMA0 quiet t2=hop" "$@"
+	n=0 tick=2
+	while line out "tick $tick" && [ $n -lt "$linux_hops" ]; do
+		vmm save linux snap >saved 2>&1 && ended 36 || break
+		start restore snap
+		n=$((n + 1))
+		tick=$(($(tr -d '\r' <out | sed -n 's/^tick //p' | tail -n 1) + 2))
+	done
+	printf 'off\n' >&4
+	ended 0
+	tr -d '\r' <out >lines
+	check "linux: $linux_hops hops $*" "hop $n, status $status: $(tail -n 5 out) $(cat saved err)" \
+		test "$n" -eq "$linux_hops" -a $status -eq 0
+	check 'linux: files and memory are whole' "$(grep -a '^hop:' lines)" \
+		test "$(grep -a '^hop:' lines)" = 'hop: unmounted'
+	sed -n 's/^tick //p' lines >ticks
+	seq 1 "$(tail -n 1 ticks)" >wanted
+	check 'linux: the console has no gap' "$(diff ticks wanted | head -n 3)" cmp -s ticks wanted
 }
 
 # --- what is in the file ---------------------------------------------------------------------------
@@ -201,10 +225,10 @@ damaged() {
 	check 'nothing runs' "$(vmm list)" test -z "$(vmm list)"
 }
 
-groups='registers files pipes damaged'
+groups='registers files pipes damaged linux'
 while [ $# -gt 0 ]; do
 	case $1 in
-	hops=*) hops=${1#hops=} ;;
+	hops=*) hops=${1#hops=} linux_hops=$(((${1#hops=} + 9) / 10)) ;;
 	*) groups=$(echo "$1" | tr , ' ') ;;
 	esac
 	shift

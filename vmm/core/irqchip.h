@@ -7,6 +7,7 @@
 struct device;
 struct fdt;
 struct findings;
+struct json_out;
 struct irqchip;
 struct state;
 
@@ -26,6 +27,9 @@ struct irqchip_ops {
 	/* Saves or loads what the guest sees of it, while no vCPU runs; the devices' lines are set
 	 * again by the devices. What this host cannot take is added to `refused`. */
 	void (*state)(struct irqchip *chip, struct state *s, struct findings *refused);
+	/* Adds objects with a member "section" to an array, for people, while no vCPU runs; may be
+	 * NULL. */
+	void (*debug)(struct irqchip *chip, struct json_out *out);
 	void (*destroy)(struct irqchip *chip);
 };
 
