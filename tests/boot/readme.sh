@@ -33,6 +33,14 @@ while read -r line; do
 		vmm stop --force box
 		wait $!
 		;;
+	vmm\ restore*box.vmm)
+		# It goes on until it is ended.
+		case $line in
+		*--check*) ;;
+		*) { until vmm list | grep -q '^box .*running'; do :; done; vmm stop --force box; } & ;;
+		esac
+		timeout 60 sh -c "$line; [ \$? -eq 0 ] || [ \$? -eq 143 ]" </dev/null >out 2>err
+		;;
 	*) timeout 60 sh -c "$line" </dev/null >out 2>err ;;
 	esac
 	status=$?
