@@ -177,8 +177,9 @@ const struct opt config_options[] = {
 	  "(ignore)",
 	  AT(unmapped), .choices = unmapped_words },
 	{ "mmio-pages", 0, OPT_CHOICE, NULL, "exact|lazy|off",
-	  "virtio registers that are read without an exit; lazy: acknowledged so too, for drivers "
-	  "that do not poll the interrupt status; off: trapped (exact)",
+	  "registers of virtio-mmio and the serial port are read without an exit; lazy: virtio "
+	  "interrupts are acknowledged so too, for drivers that do not poll the status; off: all "
+	  "trapped (exact)",
 	  AT(mmio_pages), .choices = config_pages_words },
 	{ "name", 0, OPT_STR, NULL, "NAME",
 	  "the machine's name for vmm list, stop and the like (vmm-PID)", AT(name) },
