@@ -80,10 +80,12 @@ tiny_guests() {
 	until vmm list | grep -q '^box .*running'; do usleep 20000; done
 	vmm debug box >debug
 	vmm debug box cpus >cpus
+	vmm debug box gic >gic-debug
 	vmm debug box nothing >nothing 2>&1
 	check 'debug of an unknown section' "$(cat nothing)" grep -q "has no section 'nothing'" nothing
 	check 'debug' "$(cat debug)" grep -qE '^ +pc: 0x4008[0-9a-f]+' debug
 	check 'debug of one section' "$(cat cpus)" test "$(head -n 1 cpus)" = cpus:
+	check 'debug of the interrupt controller' "$(cat gic-debug)" grep -q 'gicd.ctlr: 0x' gic-debug
 	machine=$(vmm list | awk '$1 == "box" { print $2 }')
 	kill -s INT "$(cat pid)"
 	wait $!

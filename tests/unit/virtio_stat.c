@@ -109,6 +109,28 @@ START_TEST(since_which_reset)
 }
 END_TEST
 
+/* What a person is shown of negotiation and rings. */
+START_TEST(rings_for_people)
+{
+	static char text[2048];
+	struct json_out out;
+
+	ck_assert(fake_guest_start(&g, VIRTIO_BIT(VIRTIO_F_VERSION_1), 1, 8));
+	add(3);
+	fake_guest_kick(&g, 0);
+	fake_guest_run(&g);
+	json_out_init(&out, text, sizeof(text));
+	json_open(&out, NULL, '{');
+	g.dev->ops->debug(g.dev, &out);
+	json_close(&out, '}');
+	ck_assert(!out.full);
+	ck_assert_ptr_nonnull(strstr(text, "\"status\":\"0xf\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"layout\":\"split\""));
+	ck_assert_ptr_nonnull(strstr(text, "\"size\":8,"));
+	ck_assert_ptr_nonnull(strstr(text, "\"next_avail\":3,\"next_used\":3,\"in_flight\":0"));
+}
+END_TEST
+
 START_TEST(levels_that_rise)
 {
 	struct irq irq = { 0 };
@@ -134,6 +156,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, ring_counters);
 	tcase_add_test(tc, since_which_reset);
+	tcase_add_test(tc, rings_for_people);
 	tcase_add_test(tc, levels_that_rise);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
