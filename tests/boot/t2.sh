@@ -72,7 +72,7 @@ pci() {
 net() {
 	modprobe tun
 	tunctl -t tap0 >/dev/null && ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 up
-	head -c 20971520 /dev/urandom >sent
+	head -c 4194304 /dev/urandom >sent
 	sum=$(md5sum <sent)
 	# busybox nc gives up when its input ends first: this one does not.
 	mkfifo hold
