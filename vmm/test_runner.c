@@ -41,7 +41,7 @@ struct runner {
 
 void test_budget_host(struct test_budget *budget)
 {
-	unsigned long long kib;
+	static const char available[] = "MemAvailable:"; /* in KiB */
 	char line[128];
 	cpu_set_t cpus;
 	FILE *info = fopen("/proc/meminfo", "re");
@@ -50,8 +50,9 @@ void test_budget_host(struct test_budget *budget)
 		sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (unsigned int)CPU_COUNT(&cpus);
 	budget->memory = UINT64_MAX;
 	while (info && fgets(line, sizeof(line), info))
-		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-			budget->memory = kib << 10;
+		/* No sscanf(): it alone would be a part of the program that one sees. */
+		if (!strncmp(line, available, strlen(available)))
+			budget->memory = strtoull(line + strlen(available), NULL, 10) << 10;
 	if (info)
 		fclose(info);
 }
