@@ -44,12 +44,12 @@ const char *snapshot_left(const struct snapshot *snap)
 int snapshot_add(struct snapshot *snap, const char *name, uint32_t version,
 		 void (*save)(void *arg, struct state *s), void *arg, struct fail *fail)
 {
-	struct section *more = reallocarray(snap->sections, snap->n + 1, sizeof(*more));
-	struct section *section;
+	struct section *more, *section;
 	struct stream stream;
 	struct state s;
 
 	assert(strlen(name) < sizeof(section->name) && !snapshot_find(snap, name));
+	more = reallocarray(snap->sections, snap->n + 1, sizeof(*more));
 	if (!more)
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
 	snap->sections = more;
