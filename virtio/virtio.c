@@ -179,10 +179,15 @@ void virtio_broken(struct virtio_dev *vdev, const char *why)
 	if (vdev->status & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
 	vdev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-	changed(vdev);
-	/* 2.1.2: tells the driver, but only one that is ready to hear it. */
-	if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)
+	/* 2.1.2: tells the driver, but only one that is ready to hear it. Who sees the status sees
+	 * the interrupt. */
+	if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK) {
+		vdev->isr |= VIRTIO_ISR_CONFIG;
+		changed(vdev);
 		raise_config_interrupt(vdev);
+	} else {
+		changed(vdev);
+	}
 }
 
 void virtio_config_updated(struct virtio_dev *vdev)

@@ -103,10 +103,10 @@ wait "$pid"
 same 'SIGTERM' "143 up" "$? $line"
 nothing_left 'SIGTERM'
 
-# A second start: less than 5 s of a processor that other work may slow.
+# A second start: a few seconds of a processor, which other work may slow much.
 TIMEFORMAT='%U %S'
 seconds=$({ time host -- true </dev/null; } 2>&1 | awk '{ print int($1 + $2) }')
-check 'a start takes less than 5 s' "$seconds s" [ "$seconds" -lt 5 ]
+check 'a start takes less than 20 s' "$seconds s" [ "$seconds" -lt 20 ]
 
 # shellcheck disable=SC2016
 script -qec 'stty rows 33 cols 99; before=$(stty -g)
