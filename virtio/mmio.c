@@ -36,8 +36,8 @@ static uint32_t read_queue(const struct virtio_queue *q, uint64_t off)
 	}
 }
 
-/* Registers whose reads give anything but zero. They are stored in this order: the interrupt of a device that
- * needs a reset is seen with its status. */
+/* Registers whose reads give anything but zero. They are stored in this order: the interrupt of a
+ * device that needs a reset is seen with its status. */
 static const uint16_t readable[] = {
 	VIRTIO_MMIO_MAGIC_VALUE,   VIRTIO_MMIO_VERSION,		  VIRTIO_MMIO_DEVICE_ID,
 	VIRTIO_MMIO_VENDOR_ID,	   VIRTIO_MMIO_DEVICE_FEATURES,	  VIRTIO_MMIO_QUEUE_NUM_MAX,
