@@ -65,7 +65,7 @@ denied() {
 # The versions of a mode.
 versions() {
 	case $2-$1-$kernel_max in
-	*-quick-user-*) echo 0.2 1.3 ;;
+	*-quick-user-*) echo 1.3 ;;
 	*-quick-kernel-*) echo "$kernel_max" ;;
 	*-kernel-1.1) echo 0.2 1.0 1.1 ;;
 	*) echo 0.2 1.0 1.1 1.2 1.3 ;;
