@@ -52,7 +52,7 @@ all: $(BUILD)/vmm $(BUILD)/vmm.1
 TARGET_OBJ := $(patsubst %.c,$(BUILD)/arm64/%.o,$(PORTABLE) $(ARM64))
 TARGET_FLAGS := $(BASE) $(CFLAGS) -isystem $(SYSROOT)/include \
 	-ffunction-sections -fdata-sections \
-	-fstack-protector-strong -fno-asynchronous-unwind-tables
+	-fstack-protector-strong -fno-asynchronous-unwind-tables -fno-unwind-tables
 
 $(BUILD)/vmm: $(TARGET_OBJ)
 	$(call SAY,LINK)
