@@ -22,7 +22,8 @@ box_start() {
 
 while read -r line; do
 	case $line in
-	vmm\ run* | vmm\ restore* | vmm\ check* | vmm\ test*) ;;
+	vmm\ restore*) vmm stop --force box 2>/dev/null ;;
+	vmm\ run* | vmm\ inspect* | vmm\ check* | vmm\ test*) ;;
 	*) vmm list | grep -q '^box ' || box_start ;;
 	esac
 	case $line in
@@ -39,7 +40,7 @@ while read -r line; do
 		*--check*) ;;
 		*) { until vmm list | grep -q '^box .*running'; do :; done; vmm stop --force box; } & ;;
 		esac
-		timeout 60 sh -c "$line; [ \$? -eq 0 ] || [ \$? -eq 143 ]" </dev/null >out 2>err
+		timeout 60 sh -c "$line; s=\$?; [ \$s -eq 0 ] || [ \$s -eq 143 ]" </dev/null >out 2>err
 		;;
 	*) timeout 60 sh -c "$line" </dev/null >out 2>err ;;
 	esac
