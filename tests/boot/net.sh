@@ -69,10 +69,17 @@ serve() {
 	{ nc -l -p 5001 <sent; nc -l -p 5001 <sent; } >/dev/null &
 	servers=$!
 	nc -l -p 5002 >returned <&6 &
-	servers="$servers $!"
+	receiver=$!
+	servers="$servers $receiver"
 }
 
+# The receiver ends with its connection, of which the host may still hold a part.
 stop_serving() {
+	tries=0
+	while kill -0 $receiver 2>/dev/null && [ $tries -lt 200 ]; do
+		tries=$((tries + 1))
+		usleep 50000
+	done
 	# shellcheck disable=SC2086
 	kill $servers 2>/dev/null
 	wait
