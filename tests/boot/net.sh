@@ -69,14 +69,13 @@ serve() {
 	{ nc -l -p 5001 <sent; nc -l -p 5001 <sent; } >/dev/null &
 	servers=$!
 	nc -l -p 5002 >returned <&6 &
-	receiver=$!
-	servers="$servers $receiver"
+	servers="$servers $!"
 }
 
-# The receiver ends with its connection, of which the host may still hold a part.
+# When a guest ends, its host may still hold a part of what it sent.
 stop_serving() {
 	tries=0
-	while kill -0 $receiver 2>/dev/null && [ $tries -lt 200 ]; do
+	while [ "$(wc -c <returned)" -lt "$(wc -c <sent)" ] && [ $tries -lt 200 ]; do
 		tries=$((tries + 1))
 		usleep 50000
 	done
