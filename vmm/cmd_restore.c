@@ -31,6 +31,7 @@ static bool listed(const char *const *list, const char *name)
 struct host_option {
 	const char *name;
 	const char *const *nth;
+	unsigned int max; /* of nth */
 	unsigned int seen;
 	bool path; /* begins with one */
 };
@@ -75,7 +76,7 @@ static int take_host_option(struct taking *t, struct host_option *o, const char 
 			    struct fail *fail)
 {
 	unsigned int n = o->seen++;
-	const char *named = o->nth ? o->nth[n] : NULL;
+	const char *named = o->nth && n < o->max ? o->nth[n] : NULL;
 
 	if (!named && !t->trusted && !o->nth)
 		return 0;
@@ -101,9 +102,12 @@ static struct host_option *find_host_option(struct host_option *list, const char
 static int take_options(struct taking *t, const struct restore_args *args, struct fail *fail)
 {
 	struct host_option host[] = {
-		{ "disk", args->disks, 0, true }, { "network", args->nets, 0, false },
-		{ "kernel", NULL, 0, true },	  { "initrd", NULL, 0, true },
-		{ NULL, NULL, 0, false },
+		{ "disk", args->disks, CONFIG_DISKS_MAX, 0, true },
+		{ "network", args->nets, CONFIG_NETS_MAX, 0, false },
+		{ "port", args->ports, CONSOLE_PORTS_MAX, 0, false },
+		{ "kernel", NULL, 0, 0, true },
+		{ "initrd", NULL, 0, 0, true },
+		{ NULL, NULL, 0, 0, false },
 	};
 	struct fail why = { 0 };
 	char *rest = t->saved->options, *line, *name, *value;

@@ -21,21 +21,29 @@ enum { ANSWER_MS = 30000, LINE = 1024 };
 struct target {
 	const char *path;
 	char dir[PATH_MAX], temp[PATH_MAX];
+	bool named; /* temp is there */
 	int fd;
 };
 
-/* Beside the target: a rename never crosses a file system. */
+/* Beside the target: a rename never crosses a file system. Without a name where the file system can,
+ * so that nothing is left of it whatever happens. */
 static int target_open(struct target *t, const char *path, struct fail *fail)
 {
 	char copy[PATH_MAX];
 
 	t->path = path;
+	t->named = false;
 	snprintf(copy, sizeof(copy), "%s", path);
 	snprintf(t->dir, sizeof(t->dir), "%s", dirname(copy));
-	if (snprintf(t->temp, sizeof(t->temp), "%s/.vmm-save-XXXXXX", t->dir) >=
-	    (int)sizeof(t->temp))
+	if (strlen(path) >= sizeof(copy) ||
+	    snprintf(t->temp, sizeof(t->temp), "%s/.vmm-save-XXXXXX", t->dir) >=
+		    (int)sizeof(t->temp))
 		return fail_set(fail, EXIT_CONFIG, -ENAMETOOLONG, "%s: the path is too long", path);
-	t->fd = mkostemp(t->temp, O_CLOEXEC);
+	t->fd = open(t->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (t->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		t->fd = mkostemp(t->temp, O_CLOEXEC);
+		t->named = t->fd >= 0;
+	}
 	if (t->fd < 0)
 		return fail_set(fail, EXIT_CONFIG, -errno,
 				"cannot write to the folder of %s: %s; name another file", path,
@@ -43,25 +51,49 @@ static int target_open(struct target *t, const char *path, struct fail *fail)
 	return 0;
 }
 
+/* Gives a file without a name one that nothing has. */
+static int target_name(struct target *t)
+{
+	char from[64];
+	int fd;
+
+	if (t->named)
+		return 0;
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", t->fd);
+	do {
+		memcpy(t->temp + strlen(t->temp) - 6, "XXXXXX", 6);
+		fd = mkostemp(t->temp, O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		close(fd);
+		unlink(t->temp);
+		t->named = !linkat(AT_FDCWD, from, AT_FDCWD, t->temp, AT_SYMLINK_FOLLOW);
+	} while (!t->named && errno == EEXIST);
+	return t->named ? 0 : -errno;
+}
+
 /* On stable storage under its name, or not there at all. */
 static int target_commit(struct target *t, struct fail *fail)
 {
 	int dir = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err = fsync(t->fd) || rename(t->temp, t->path) ? -errno : 0;
+	int err = fsync(t->fd) ? -errno : target_name(t);
 
+	if (!err && rename(t->temp, t->path))
+		err = -errno;
 	if (!err)
-		t->temp[0] = 0;
+		t->named = false;
 	if (!err && dir >= 0 && fsync(dir))
 		err = -errno;
 	if (dir >= 0)
 		close(dir);
-	return err ? fail_set(fail, EXIT_HOST, err, "cannot finish %s: %s", t->path, strerror(-err))
+	return err ? fail_set(fail, EXIT_HOST, err, "cannot finish %s: %s; the machine goes on",
+			      t->path, strerror(-err))
 		   : 0;
 }
 
 static void target_drop(struct target *t)
 {
-	if (t->temp[0])
+	if (t->named)
 		unlink(t->temp);
 	close(t->fd);
 }
@@ -111,13 +143,16 @@ static int follow(FILE *report, const struct save_args *args, struct fail *fail)
 	return fail_set(fail, EXIT_HOST, -EPIPE, "the machine has ended before it was saved");
 }
 
-static int save_to(const char *name, int fd, const struct save_args *args, struct fail *fail)
+/* Asks the machine, and gives the socket on which it reports: the descriptor, or -errno. */
+static int ask(const char *name, int fd, const struct save_args *args, struct fail *fail)
 {
 	const char *line = args->keep_running ? "{\"command\":\"save\",\"keep_running\":true}"
 					      : "{\"command\":\"save\"}";
 	struct control_conn *conn = NULL;
+	const struct json_field *ok;
+	struct json_object obj;
 	int pair[2], fds[2], err;
-	FILE *report;
+	const char *why;
 	char *reply;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
@@ -129,31 +164,43 @@ static int save_to(const char *name, int fd, const struct save_args *args, struc
 	if (!err)
 		err = control_ask_files(conn, line, fds, 2, &reply, fail);
 	close(pair[1]);
-	report = err ? NULL : fdopen(pair[0], "r");
-	if (report)
-		err = follow(report, args, fail);
-	if (report)
-		fclose(report);
-	else
-		close(pair[0]);
+	if (!err) {
+		ok = json_parse(reply, &obj) ? NULL : json_get(&obj, "ok");
+		why = ok && !ok->num ? json_get_str(&obj, "error") : NULL;
+		if (!ok || !ok->num)
+			err = fail_set(fail, EXIT_CONFIG, -EINVAL, "the machine refuses: %s",
+				       why ? why : "?");
+	}
 	control_close(conn);
-	return err;
+	if (err)
+		close(pair[0]);
+	return err ? err : pair[0];
 }
 
+/* The machine ends only when it hears that what it wrote is kept. */
 static int save(const char *name, const char *path, const struct save_args *args, struct fail *fail)
 {
-	struct target target;
-	int err;
+	struct target target = { .fd = STDOUT_FILENO };
+	int err = args->to_stdout ? 0 : target_open(&target, path, fail);
+	int report = err ? -1 : ask(name, target.fd, args, fail);
+	FILE *lines = report >= 0 ? fdopen(report, "r") : NULL;
 
-	if (!strcmp(path, "-"))
-		return save_to(name, STDOUT_FILENO, args, fail);
-	err = target_open(&target, path, fail);
-	if (err)
-		return err;
-	err = save_to(name, target.fd, args, fail);
-	if (!err)
+	if (report < 0)
+		err = err ? err : report;
+	else
+		err = lines ? follow(lines, args, fail)
+			    : fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
+	if (!err && !args->to_stdout)
 		err = target_commit(&target, fail);
-	target_drop(&target);
+	if (!err && !args->keep_running && send(report, "k", 1, MSG_NOSIGNAL) != 1)
+		err = fail_set(fail, EXIT_HOST, -EPIPE,
+			       "the machine did not wait, and goes on; what was saved is old");
+	if (lines)
+		fclose(lines);
+	else if (report >= 0)
+		close(report);
+	if (!args->to_stdout && target.path && target.fd >= 0)
+		target_drop(&target);
 	return err;
 }
 

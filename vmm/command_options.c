@@ -52,6 +52,11 @@ static int parse_net(void *into, const char *arg, struct fail *fail)
 	return parse_nth(arg, ((struct restore_args *)into)->nets, CONFIG_NETS_MAX, fail);
 }
 
+static int parse_port(void *into, const char *arg, struct fail *fail)
+{
+	return parse_nth(arg, ((struct restore_args *)into)->ports, CONSOLE_PORTS_MAX, fail);
+}
+
 const struct opt restore_options[] = {
 	{ "paused", 0, OPT_FLAG, NULL, NULL, "let its CPUs stand still until `vmm resume`",
 	  .offset = offsetof(struct restore_args, paused) },
@@ -65,6 +70,8 @@ const struct opt restore_options[] = {
 	  .parse = parse_disk },
 	{ "network", 'n', OPT_PARSE, NULL, "N=mode=...", "another network N; repeatable",
 	  .parse = parse_net },
+	{ "port", 0, OPT_PARSE, NULL, "N=name=...", "another port N; repeatable",
+	  .parse = parse_port },
 	{ "allow-changed-disk", 0, OPT_FLAG, NULL, NULL,
 	  "go on although a disk was written to since; the guest may find it damaged",
 	  .offset = offsetof(struct restore_args, allow_changed_disk) },

@@ -24,6 +24,7 @@ struct restore_args {
 	bool paused, lazy, check, allow_changed_disk;
 	const char *name, *kernel, *initrd, *log_file;
 	const char *disks[CONFIG_DISKS_MAX], *nets[CONFIG_NETS_MAX]; /* instead of the saved ones */
+	const char *ports[CONSOLE_PORTS_MAX];
 	unsigned int loglevel;
 	bool no_reboot;
 };

@@ -221,6 +221,11 @@ int config_check(const struct config *cfg, struct fail *fail)
 	if (!cfg->kernel)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"no kernel is named; use --kernel FILE (vmm run --help)");
+	return config_check_restored(cfg, fail);
+}
+
+int config_check_restored(const struct config *cfg, struct fail *fail)
+{
 	if (cfg->name && control_name_check(cfg->name, fail))
 		return -EINVAL;
 	if (cfg->mem % 4096)

@@ -62,6 +62,8 @@ void config_init(struct config *cfg);
 
 /* Checks what needs nothing but the words: EXIT_CONFIG with a sentence. */
 int config_check(const struct config *cfg, struct fail *fail);
+/* The same of a machine that comes out of a snapshot, and needs no kernel before it resets. */
+int config_check_restored(const struct config *cfg, struct fail *fail);
 
 /* Frees what parsing allocated. */
 void config_fini(struct config *cfg);

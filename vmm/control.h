@@ -40,7 +40,7 @@ struct control_ops {
 	bool (*paused)(void *arg);
 	/* Saves to the first descriptor, and says on the second, a line of JSON each, how far it
 	 * is, and at last what became of it. */
-	void (*save)(void *arg, struct control_files *files, bool keep_running);
+	int (*save)(void *arg, struct control_files *files, bool keep_running, struct fail *fail);
 	void (*stat)(void *arg, struct json_out *out); /* adds members */
 	/* A disk by its serial, vda and so on, or number, to `size` bytes; 0: what it has become by
 	 * itself. 0 or -errno with `fail` set, here and below. */

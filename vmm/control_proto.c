@@ -109,9 +109,7 @@ static int serve_save(const struct control_target *t, const struct json_field *c
 		      struct json_out *out, struct fail *fail)
 {
 	(void)out;
-	(void)fail;
-	t->ops->save(t->arg, t->files, on(args[0]));
-	return 0;
+	return t->ops->save(t->arg, t->files, on(args[0]), fail);
 }
 
 static int serve_console(const struct control_target *t, const struct json_field *const *args,

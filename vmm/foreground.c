@@ -147,12 +147,15 @@ static void control_reset(void *arg)
 	vm_end(run->vm, VM_END_RESET, 0);
 }
 
-static void control_save(void *arg, struct control_files *files, bool keep_running)
+static int control_save(void *arg, struct control_files *files, bool keep_running,
+			struct fail *fail)
 {
 	struct run *run = arg;
+	int err = save_ask(&run->save, files, keep_running, vm_paused(run->vm), fail);
 
-	if (save_ask(&run->save, files, keep_running, vm_paused(run->vm)))
+	if (!err)
 		vm_interrupt(run->vm);
+	return err;
 }
 
 static bool control_paused(void *arg)
@@ -333,8 +336,10 @@ static bool handle_end(struct run *run, enum vm_end end, int *code, struct fail 
 	switch (end) {
 	case VM_END_NONE:
 		*code = EXIT_MOVED;
+		if (!save_do(&run->save, run->machine))
+			return false;
 		run->stays_paused = run->save.was_paused;
-		return save_do(&run->save, run->machine);
+		return true;
 	case VM_END_OFF:
 		*code = EXIT_OK;
 		return false;
@@ -397,7 +402,8 @@ static int create(struct run *run, struct fail *fail)
 /* Everything that can be refused is refused before the first vCPU exists. */
 static int start(struct run *run, struct fail *fail)
 {
-	int err = run->how->restore ? 0 : config_check(run->cfg, fail);
+	int err = run->how->restore ? config_check_restored(run->cfg, fail)
+				    : config_check(run->cfg, fail);
 
 	if (!err)
 		err = open_log(run, fail);

@@ -50,18 +50,43 @@ static void saved_state(void *arg, struct state *s)
 	state_bool(s, "pvtime", &saved->cpu.pvtime);
 }
 
+/* Those of run: what else was given, to vmm test for example, is not the machine. */
+static bool is_config_option(const struct opt *opt)
+{
+	for (const struct opt *o = opts_first(config_options); o; o = opts_next(o))
+		if (o == opt)
+			return true;
+	return false;
+}
+
+/* The options as text: 0 or -errno. */
+static int options_text(const struct opts_kept *given, char **text)
+{
+	struct opts_kept own = { 0 };
+	size_t size = 0;
+	FILE *out;
+	int err;
+
+	own.words = calloc(given->n ? given->n : 1, sizeof(*own.words));
+	if (!own.words)
+		return -ENOMEM;
+	for (size_t i = 0; i < given->n; i++)
+		if (is_config_option(given->words[i].opt))
+			own.words[own.n++] = given->words[i];
+	out = open_memstream(text, &size);
+	if (out)
+		opts_print(&own, NULL, out);
+	err = !out || fclose(out) ? -errno : size > OPTIONS_MAX ? -E2BIG : 0;
+	free(own.words);
+	return err;
+}
+
 static int saved_fill(const struct machine *m, struct machine_saved *saved)
 {
-	size_t size;
-	FILE *out = open_memstream(&saved->options, &size);
+	int err = options_text(&machine_config(m)->given, &saved->options);
 
-	if (!out)
-		return -errno;
-	opts_print(&machine_config(m)->given, NULL, out);
-	if (fclose(out))
-		return -errno;
-	if (size > OPTIONS_MAX)
-		return -E2BIG;
+	if (err)
+		return err;
 	saved->cwd = getcwd(NULL, 0);
 	if (!saved->cwd)
 		return -errno;

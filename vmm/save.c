@@ -2,15 +2,18 @@
 #include "vmm/save.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/core/hostio.h"
 #include "vmm/machine_state.h"
 #include "vmm/snapshot_stream.h"
 #include "vmm/vm.h"
 
-enum { LINE = 1024, ROUNDS_MAX = 1000 };
+enum { LINE = 1024, ROUNDS_MAX = 1000, KEEP_MS = 600000 };
 
 static const uint64_t PROGRESS_NS = 200000000;
 
@@ -69,10 +72,14 @@ static void report_end(struct save *save, const struct fail *fail, uint64_t byte
 	send_line(save->report, &out, line, 0);
 }
 
-bool save_ask(struct save *save, struct control_files *files, bool keep_running, bool paused)
+int save_ask(struct save *save, struct control_files *files, bool keep_running, bool paused,
+	     struct fail *fail)
 {
-	if (save->wanted || files->n != 2)
-		return false;
+	if (save->wanted)
+		return fail_set(fail, EXIT_CONFIG, -EBUSY, "it is being saved already");
+	if (files->n != 2)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"two descriptors go with it: for the snapshot, and a socket");
 	*save = (struct save){
 		.wanted = true,
 		.fd = files->fd[0],
@@ -81,7 +88,7 @@ bool save_ask(struct save *save, struct control_files *files, bool keep_running,
 		.was_paused = paused,
 	};
 	files->fd[0] = files->fd[1] = -1;
-	return true;
+	return 0;
 }
 
 static void save_end(struct save *save)
@@ -123,13 +130,37 @@ static int check_disks(const struct save *save, const struct config *cfg, struct
 	return 0;
 }
 
+/* Through a pipe: a reader that stands still holds the machine up only for as long as whoever asked
+ * waits for it. */
+static int send_all(struct save *save, struct snapshot *snap, const struct guest_mem *mem,
+		    const struct snapshot_progress *progress, uint64_t *bytes, struct fail *fail)
+{
+	struct hostio io;
+	int err = hostio_open(&io, save->fd, O_WRONLY);
+
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "cannot write the snapshot: %s",
+				strerror(-err));
+	err = snapshot_send(snap, mem, io.fd, save->report, progress, bytes, fail);
+	hostio_close(&io);
+	return err;
+}
+
 static int write_all(struct save *save, struct snapshot *snap, const struct guest_mem *mem,
 		     const struct snapshot_progress *progress, uint64_t *bytes, struct fail *fail)
 {
-	bool pipe = lseek(save->fd, 0, SEEK_CUR) < 0;
+	save->piped = lseek(save->fd, 0, SEEK_CUR) < 0;
+	return save->piped ? send_all(save, snap, mem, progress, bytes, fail)
+			   : snapshot_write(snap, mem, save->fd, progress, bytes, fail);
+}
 
-	return pipe ? snapshot_send(snap, mem, save->fd, progress, bytes, fail)
-		    : snapshot_write(snap, mem, save->fd, progress, bytes, fail);
+/* Whether whoever asked says, by a byte, that the snapshot is kept; its end says that it is not. */
+static bool kept(const struct save *save)
+{
+	struct pollfd p = { .fd = save->report, .events = POLLIN };
+	char byte;
+
+	return poll(&p, 1, KEEP_MS) == 1 && recv(save->report, &byte, 1, MSG_DONTWAIT) == 1;
 }
 
 bool save_do(struct save *save, struct machine *m)
@@ -152,6 +183,15 @@ bool save_do(struct save *save, struct machine *m)
 		err = write_all(save, &snap, &vm->mem, &progress, &bytes, &fail);
 	snapshot_free(&snap);
 	report_end(save, &fail, bytes, loop_now_ns() - began);
+	if (!err && !save->keep_running && !kept(save)) {
+		/* Where a pipe led, it may be running already. */
+		save->was_paused |= save->piped;
+		log_line(vm->log, LOG_WARNING,
+			 "nobody says that the snapshot is kept: the machine %s",
+			 save->was_paused ? "stands still (vmm resume, or stop --force)"
+					  : "goes on");
+		err = -EPIPE;
+	}
 	save_end(save);
 	return err || save->keep_running;
 }

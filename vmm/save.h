@@ -11,15 +11,19 @@ struct save {
 	int fd, report; /* owned */
 	bool keep_running;
 	bool was_paused;
+	bool piped; /* it went out, and cannot be taken back */
 };
 
-/* Takes both descriptors; false when they are not there, or another save is under way. */
-bool save_ask(struct save *save, struct control_files *files, bool keep_running, bool paused);
+/* Takes both descriptors: 0, or -errno with a sentence when they are not there, or another save is
+ * under way. */
+int save_ask(struct save *save, struct control_files *files, bool keep_running, bool paused,
+	     struct fail *fail);
 
 /*
  * Carries it out: the vCPUs are parked, the caller is the loop thread and outside of the loop.
- * Requests under way are finished first. Whoever asked is told what became of it. Returns whether
- * the machine is to go on: it was to be kept, or could not be saved.
+ * Requests under way are finished first. Whoever asked is told what became of it, and has to say
+ * that the snapshot is kept before the machine ends. Returns whether the machine is to go on: it
+ * was to be, could not be saved, or nobody kept it.
  */
 bool save_do(struct save *save, struct machine *m);
 

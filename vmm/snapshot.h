@@ -48,6 +48,7 @@ struct snapshot {
 	unsigned int nram;
 	uint32_t *sums; /* owned: CRC-32C of each chunk; the last of a run may be shorter */
 	uint32_t nsums;
+	uint64_t len; /* bytes of all sections that came by stream */
 	uint32_t zeros; /* checksum of a whole chunk of zeros */
 	int fd; /* borrowed: the file that it was opened from, or -1 */
 	uint64_t file_len;

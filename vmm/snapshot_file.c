@@ -30,6 +30,8 @@ static const char magic[8] = { 'V', 'M', 'M', 'S', 'N', 'A', 'P', 0x1a };
 
 /* RAM begins where the largest page of a host that maps it would. */
 enum { RAM_ALIGN = 64 << 10, PAGE = 1 << GUEST_PAGE_SHIFT };
+/* The most that --mem takes: nothing that is counted in bytes or chunks of it wraps. */
+#define RUN_MAX (1ULL << 46)
 
 static uint64_t align_up(uint64_t v)
 {
@@ -261,7 +263,8 @@ static int take_ram(struct snapshot *snap, struct stream *in, const struct heade
 
 		stream_read(in, &run, sizeof(run));
 		*ram = (struct snapshot_ram){ .gpa = run.gpa, .size = run.size, .first = first };
-		if (in->err || !run.size || run.size % PAGE || run.size > head->file_len)
+		if (in->err || !run.size || run.size % PAGE || run.size > RUN_MAX ||
+		    run.size > head->file_len)
 			return -EPROTO;
 		first += chunks_of(run.size);
 		snap->nram++;

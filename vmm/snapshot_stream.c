@@ -81,7 +81,7 @@ static void send_ram(const struct guest_ram *ram, struct stream *out, uint64_t *
 	}
 }
 
-int snapshot_send(const struct snapshot *snap, const struct guest_mem *mem, int fd,
+int snapshot_send(const struct snapshot *snap, const struct guest_mem *mem, int fd, int stop_fd,
 		  const struct snapshot_progress *progress, uint64_t *written, struct fail *fail)
 {
 	uint64_t total = 0, done = 0;
@@ -90,6 +90,7 @@ int snapshot_send(const struct snapshot *snap, const struct guest_mem *mem, int 
 
 	*written = 0;
 	stream_open_fd(&out, fd, true);
+	out.stop_fd = stop_fd;
 	frames_begin(&out);
 	for (unsigned int i = 0; i < snap->n; i++)
 		frames_section(&out, &snap->sections[i]);
@@ -224,8 +225,11 @@ int frames_take_section(struct frames *f, struct snapshot *snap, struct fail *fa
 {
 	struct section *more;
 
-	if (snapshot_find(snap, f->section.name) || snap->n == SNAPSHOT_SECTIONS_MAX)
+	if (snapshot_find(snap, f->section.name))
 		return refuse(fail, -EPROTO, "a section comes twice");
+	snap->len += f->section.len;
+	if (snap->n == SNAPSHOT_SECTIONS_MAX || snap->len > SNAPSHOT_META_MAX)
+		return refuse(fail, -EPROTO, "it has more sections than any machine");
 	more = reallocarray(snap->sections, snap->n + 1, sizeof(*more));
 	if (!more)
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");

@@ -20,8 +20,9 @@ void frames_pages(struct stream *out, gpa_t gpa, const void *data, unsigned int 
 /* And flushes: 0 or the sticky error. */
 int frames_commit(struct stream *out);
 
-/* All of a machine that stands still: sections, pages that are not zero, commit. EXIT_HOST. */
-int snapshot_send(const struct snapshot *snap, const struct guest_mem *mem, int fd,
+/* All of a machine that stands still: sections, pages that are not zero, commit. EXIT_HOST, also
+ * when `stop_fd` (or -1) becomes readable while the other side takes nothing. */
+int snapshot_send(const struct snapshot *snap, const struct guest_mem *mem, int fd, int stop_fd,
 		  const struct snapshot_progress *progress, uint64_t *written, struct fail *fail);
 
 /* --- receiving: EXIT_SNAPSHOT, or EXIT_HOST where it cannot be read ----------------------------- */

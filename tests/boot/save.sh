@@ -197,6 +197,67 @@ pipes() {
 	refuse '--lazy from a pipe' 2 'pipe' restore --lazy -
 }
 
+# going NAME: the machine is still there, and runs.
+going() {
+	test "$(vmm list | grep -c "^$1 .*running")" -eq 1
+}
+
+# A snapshot that nobody keeps costs no machine; nothing is left of it.
+kept() {
+	fresh
+	start run --nodefaults --name kept -m 4 -k hop.bin
+	line out 'hop 1'
+	mkdir -p folder small
+	vmm save kept folder >err.save 2>&1
+	check 'to a folder' "$(cat err.save)" test $? -eq 4
+	check 'to a folder: the machine goes on' "$(vmm list)" going kept
+	mount -t tmpfs -o size=64k none small
+	vmm save kept small/snap >err.save 2>&1
+	check 'a full disk' "$(cat err.save)" test $? -eq 4
+	check 'a full disk, said' "$(cat err.save)" grep -q 'No space left' err.save
+	check 'a full disk: the machine goes on' "$(vmm list)" going kept
+	check 'a full disk: nothing is left' "$(ls -A small)" test -z "$(ls -A small)"
+	umount small
+	# A reader that takes nothing, and a client that is killed meanwhile.
+	rm -f through
+	mkfifo through
+	exec 8<>through
+	vmm save kept - >through 2>/dev/null &
+	client=$!
+	until [ -n "$(timeout 1 head -c 1 <&8)" ]; do :; done
+	kill -9 $client
+	until going kept; do kill -0 $pid || break; done
+	check 'a killed client, a stuck reader' "$(vmm list) $(cat err)" going kept
+	exec 8>&-
+	check 'nothing is left' "$(ls -A)" test "$(ls -A | grep -c vmm-save)" -eq 0
+	printf q >&4
+	check 'and it goes on' "$(cat err)" ended 0
+}
+
+# Whose file is it, and what has become of the disk.
+trust() {
+	fresh
+	head -c 65536 /dev/zero >disk
+	start run --nodefaults --name trust -m 4 -k hop.bin -d disk --port name=log,file=port.log
+	line out 'hop 1'
+	vmm save trust snap 2>err.save
+	ended 36
+	check 'restore --check' "$(vmm restore --check snap 2>&1)" vmm restore --check snap
+	cp snap foreign
+	chmod o+w foreign
+	refuse 'of somebody else: its disk' 2 'not yours alone.*--disk 0=' restore foreign
+	refuse 'of somebody else: its port' 2 'not yours alone.*--port 0=' restore --disk 0=disk foreign
+	check 'all is named again' "$(vmm restore --check --disk 0=disk --port 0=name=log,file=other.log foreign 2>&1)" \
+		vmm restore --check --disk 0=disk --port 0=name=log,file=other.log foreign
+	refuse 'which disk?' 2 'N=' restore --disk disk snap
+	printf x | dd of=disk conv=notrunc 2>/dev/null
+	refuse 'a disk that was written to' 3 'disk 0 .*written to.*|reason' restore snap
+	check 'said why' "$(cat err)" grep -q 'not as it was left.*--allow-changed-disk' err
+	check '--allow-changed-disk' "$(cat err)" vmm restore --check --allow-changed-disk snap
+	rm disk
+	refuse 'a disk that is gone' 2 'disk' restore snap
+}
+
 damaged() {
 	fresh
 	start run --nodefaults --name bad -m 4 -k hop.bin
@@ -225,7 +286,7 @@ damaged() {
 	check 'nothing runs' "$(vmm list)" test -z "$(vmm list)"
 }
 
-groups='registers files pipes damaged linux'
+groups='registers files pipes kept trust damaged linux'
 while [ $# -gt 0 ]; do
 	case $1 in
 	hops=*) hops=${1#hops=} linux_hops=$(((${1#hops=} + 9) / 10)) ;;

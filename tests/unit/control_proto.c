@@ -56,13 +56,14 @@ static void on_stat(void *arg, struct json_out *out)
 	json_uint(out, "memory", 4096);
 }
 
-static void on_save(void *arg, struct control_files *files, bool keep_running)
+static int on_save(void *arg, struct control_files *files, bool keep_running, struct fail *fail)
 {
 	struct machine *m = arg;
 
 	(void)files;
 	m->saves++;
 	m->kept += keep_running;
+	return m->saves > 1 ? fail_set(fail, EXIT_CONFIG, -EBUSY, "busy") : 0;
 }
 
 static int on_resize(void *arg, const char *disk, uint64_t size, struct fail *fail)
@@ -204,6 +205,16 @@ START_TEST(nul_inside_a_line)
 }
 END_TEST
 
+START_TEST(saved_once_at_a_time)
+{
+	ck_assert_str_eq(ask("{\"command\":\"save\",\"keep_running\":true}"), "{\"ok\":true}");
+	ck_assert_uint_eq(machine.kept, 1);
+	ck_assert_str_eq(ask("{\"command\":\"save\"}"), "{\"ok\":false,\"error\":\"busy\"}");
+	ck_assert_uint_eq(machine.saves, 2);
+	ck_assert_uint_eq(machine.kept, 1);
+}
+END_TEST
+
 START_TEST(members_with_values)
 {
 	ck_assert_str_eq(ask("{\"command\":\"resize\",\"disk\":\"v\\\"da\",\"size\":4096}"),
@@ -286,6 +297,7 @@ int main(void)
 	tcase_add_test(tc, each_command);
 	tcase_add_loop_test(tc, refused_requests, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, nul_inside_a_line);
+	tcase_add_test(tc, saved_once_at_a_time);
 	tcase_add_test(tc, members_with_values);
 	tcase_add_test(tc, small_reply);
 	tcase_add_test(tc, mutations);

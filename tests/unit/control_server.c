@@ -47,15 +47,17 @@ static void on_stat(void *arg, struct json_out *out)
 static struct control_files saved;
 static int taken = -1;
 
-static void on_save(void *arg, struct control_files *files, bool keep_running)
+static int on_save(void *arg, struct control_files *files, bool keep_running, struct fail *fail)
 {
 	(void)arg;
 	(void)keep_running;
+	(void)fail;
 	saved = *files;
 	if (files->n) {
 		taken = files->fd[0];
 		files->fd[0] = -1;
 	}
+	return 0;
 }
 
 static const struct control_ops ops = {

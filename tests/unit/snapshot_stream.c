@@ -48,7 +48,7 @@ static void setup(void)
 		memset(from + p * PAGE, (int)p + 1, PAGE);
 	snapshot_init(&snap);
 	ck_assert_int_eq(snapshot_add(&snap, "value", 1, value_state, &a, &fail), 0);
-	ck_assert_int_eq(snapshot_send(&snap, &mem, fd, NULL, &written, &fail), 0);
+	ck_assert_int_eq(snapshot_send(&snap, &mem, fd, -1, NULL, &written, &fail), 0);
 	ck_assert_uint_eq(written, 6 * PAGE);
 	snapshot_free(&snap);
 	len = (size_t)lseek(fd, 0, SEEK_CUR);

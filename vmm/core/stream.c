@@ -12,7 +12,7 @@ enum { FILE_BUF = 64 * 1024, BUF_FIRST = 4096 };
 
 void stream_open_fd(struct stream *s, int fd, bool writing)
 {
-	*s = (struct stream){ .fd = fd, .writing = writing, .cap = FILE_BUF };
+	*s = (struct stream){ .fd = fd, .stop_fd = -1, .writing = writing, .cap = FILE_BUF };
 	s->buf = malloc(FILE_BUF);
 	if (!s->buf)
 		s->err = -ENOMEM;
@@ -20,7 +20,7 @@ void stream_open_fd(struct stream *s, int fd, bool writing)
 
 void stream_open_buf(struct stream *s)
 {
-	*s = (struct stream){ .fd = -1, .writing = true };
+	*s = (struct stream){ .fd = -1, .stop_fd = -1, .writing = true };
 }
 
 void stream_open_data(struct stream *s, const void *data, size_t len)
@@ -45,12 +45,14 @@ size_t stream_left(const struct stream *s)
 /* After an errno of a transfer: 0 to try again, or the sticky error. */
 static int retry(struct stream *s, short events)
 {
-	struct pollfd p = { .fd = s->fd, .events = events };
+	/* A negative descriptor is passed over. */
+	struct pollfd p[] = { { .fd = s->fd, .events = events },
+			      { .fd = s->stop_fd, .events = POLLIN } };
 
-	if (errno == EAGAIN)
-		poll(&p, 1, -1);
-	else if (errno != EINTR)
+	if (errno != EAGAIN && errno != EINTR)
 		s->err = -errno;
+	else if (errno == EAGAIN && poll(p, 2, -1) > 0 && p[1].revents)
+		s->err = -ECANCELED;
 	return s->err;
 }
 

@@ -15,6 +15,7 @@ struct stream {
 	uint8_t *buf; /* buffer stream: owned, grows; file stream: the read/write buffer */
 	size_t len, cap, pos;
 	bool writing;
+	int stop_fd; /* borrowed, or -1: when it is readable, waiting ends with -ECANCELED */
 	int err; /* 0, or the first -errno; -ENODATA is a premature end */
 };
 
