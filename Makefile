@@ -59,10 +59,17 @@ $(BUILD)/vmm: $(TARGET_OBJ)
 	$(Q)$(TARGET_CC) -static -pthread -Wl,--gc-sections -o $@ $^ \
 		-L$(SYSROOT)/lib -lfdt
 
-$(BUILD)/arm64/%.o: %.c | $(SYSROOT)
+$(BUILD)/arm64/%.o: %.c $(BUILD)/arm64/flags | $(SYSROOT)
 	@mkdir -p $(@D)
 	$(call SAY,CC)
 	$(Q)$(TARGET_CC) $(TARGET_FLAGS) -c -o $@ $<
+
+# Objects are made again when the compiler's flags have changed.
+$(BUILD)/arm64/flags: FLAGS = $(TARGET_CC) $(TARGET_FLAGS)
+$(BUILD)/native%/flags $(BUILD)/native/flags: FLAGS = $(HOST_CC) $(NATIVE_FLAGS)
+%/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
 
 # Made from the option table, by a native program: vmm itself may not run here.
 MKMAN := $(addprefix $(BUILD)/native/,tests/mkman.o)
@@ -86,7 +93,7 @@ NATIVE_FLAGS := $(BASE) $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-
 NATIVE_OBJ := $(patsubst %.c,$(NATIVE)/%.o,$(PORTABLE) $(wildcard tests/fake/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(NATIVE)/unit/%,$(wildcard tests/unit/*.c))
 
-$(NATIVE)/%.o: %.c
+$(NATIVE)/%.o: %.c $(NATIVE)/flags
 	@mkdir -p $(@D)
 	$(call SAY,CC)
 	$(Q)$(HOST_CC) $(NATIVE_FLAGS) -c -o $@ $<
@@ -131,6 +138,7 @@ format:
 clean:
 	rm -rf $(BUILD)/vmm $(BUILD)/vmm.1 $(BUILD)/arm64 $(BUILD)/native* $(BUILD)/guest $(BUILD)/t1
 
-.PHONY: all install unit check-unit check check-long bench demo format clean setup images
+FORCE:
+.PHONY: FORCE all install unit check-unit check check-long bench demo format clean setup images
 .SECONDARY:
 -include $(TARGET_OBJ:.o=.d) $(MKMAN:.o=.d) $(NATIVE_OBJ:.o=.d) $(patsubst %.c,$(NATIVE)/%.d,$(wildcard tests/unit/*.c))
