@@ -39,13 +39,20 @@ static uint64_t gicv2m_read(struct device *dev, uint64_t off, unsigned int size)
 	return 0;
 }
 
-/* Bits 9:0 of what is written are the number. */
-static int set_spi(struct gicv2m *d, uint64_t val)
+/* Bits 9:0 of what is written are the number: which line, or -ENXIO. */
+static int line_of(const struct gicv2m *d, uint64_t val)
 {
 	uint64_t i = (val & 0x3ff) - FIRST_SPI - d->dev.env.irq.spi;
 
-	if (i >= d->n)
-		return -ENXIO;
+	return i < d->n ? (int)i : -ENXIO;
+}
+
+static int set_spi(struct gicv2m *d, uint64_t val)
+{
+	int i = line_of(d, val);
+
+	if (i < 0)
+		return i;
 	irq_pulse(&d->lines[i]);
 	return 0;
 }
@@ -66,6 +73,14 @@ int gicv2m_message(struct device *dev, const struct msi *msi)
 	err = set_spi(container_of(dev, struct gicv2m, dev), msi->data);
 	pthread_mutex_unlock(&dev->lock);
 	return err;
+}
+
+int gicv2m_spi(const struct device *dev, const struct msi *msi)
+{
+	const struct gicv2m *d = container_of(dev, const struct gicv2m, dev);
+	int i = msi->addr == dev->env.base + MSI_SETSPI_NS ? line_of(d, msi->data) : -ENXIO;
+
+	return i < 0 ? i : (int)dev->env.irq.spi + i;
 }
 
 static void gicv2m_reset(struct device *dev)

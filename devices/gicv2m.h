@@ -27,6 +27,9 @@ struct irq *gicv2m_irq(struct device *dev, unsigned int i);
  * Takes the frame's lock. */
 int gicv2m_message(struct device *dev, const struct msi *msi);
 
+/* The SPI that such a message stands for, or -ENXIO. */
+int gicv2m_spi(const struct device *dev, const struct msi *msi);
+
 /* Its node, a child of the interrupt controller's (arm,gic.yaml), with phandle FDT_PHANDLE_MSI. */
 void gicv2m_describe(const struct device *dev, struct fdt *fdt);
 

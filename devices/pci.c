@@ -73,11 +73,19 @@ static void bus_message(struct pci_bus *bus, const struct msi *msi)
 	d->chip->ops->message(d->chip, msi);
 }
 
+static int bus_route(struct pci_bus *bus, struct msi_route *route, const struct msi *msi)
+{
+	struct irqchip *chip = container_of(bus, struct pci, bus)->chip;
+
+	return chip->ops->route ? chip->ops->route(chip, route, msi) : -ENOTSUP;
+}
+
 static const struct pci_bus_ops bus_ops = {
 	.add = bus_add_func,
 	.remove = bus_remove_func,
 	.pin = bus_pin,
 	.message = bus_message,
+	.route = bus_route,
 };
 
 /* --- for the guest ---------------------------------------------------------------------------- */

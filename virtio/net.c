@@ -200,6 +200,11 @@ static void net_destroy(struct virtio_dev *vdev)
 		net->be->ops->destroy(net->be);
 }
 
+static void net_recall(struct virtio_dev *vdev, unsigned int q)
+{
+	net_vhost_recall(to_net(vdev), q);
+}
+
 static const struct virtio_ops net_ops = {
 	.type = "virtio-net",
 	.id = VIRTIO_ID_NET,
@@ -211,6 +216,7 @@ static const struct virtio_ops net_ops = {
 	.notify = net_notify,
 	.stop = net_stop,
 	.reset = net_reset,
+	.recall = net_recall,
 	.sync = net_sync,
 	.state = net_state,
 	.destroy = net_destroy,

@@ -116,6 +116,7 @@ void net_vhost_close(struct net *net); /* also a half-open one */
 void net_vhost_update(struct net *net);
 bool net_vhost_serves(const struct net *net, unsigned int i);
 void net_vhost_stop(struct net *net, unsigned int i);
+void net_vhost_recall(struct net *net, unsigned int q); /* its way to interrupt has changed */
 
 /* net_features.c: the TUN_F_* that a backend can do, of those that make sense together; the
  * features they allow; what a driver's features mean to the backend; whether these fit together. */

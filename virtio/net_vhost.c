@@ -77,9 +77,17 @@ static int set_fd(int fd, unsigned long request, unsigned int index, int value)
 	return vhost_call(fd, request, &file);
 }
 
-static int set_ring(struct net *net, int fd, unsigned int index, struct vhost_queue *queue)
+/* Into the interrupt controller where that is possible, otherwise through our loop. */
+static int set_call(struct net *net, int fd, unsigned int index, struct vhost_queue *queue)
 {
 	const struct virtio_transport *transport = net->vdev.transport;
+	int call = transport->callfd ? transport->callfd(&net->vdev, queue->q) : -ENOTSUP;
+
+	return set_fd(fd, VHOST_SET_VRING_CALL, index, call < 0 ? queue->call.fd : call);
+}
+
+static int set_ring(struct net *net, int fd, unsigned int index, struct vhost_queue *queue)
+{
 	const struct virtq *vq = virtio_vq(&net->vdev, queue->q);
 	struct vhost_vring_state num = { index, vq->num }, base = { index, vq->next_avail };
 	struct vhost_vring_addr addr = {
@@ -88,11 +96,8 @@ static int set_ring(struct net *net, int fd, unsigned int index, struct vhost_qu
 		.avail_user_addr = (uintptr_t)host_address(net, vq->avail),
 		.used_user_addr = (uintptr_t)host_address(net, vq->used),
 	};
-	int call = transport->callfd ? transport->callfd(&net->vdev, queue->q) : -ENOTSUP, err;
+	int err = vhost_call(fd, VHOST_SET_VRING_NUM, &num);
 
-	if (call < 0)
-		call = queue->call.fd;
-	err = vhost_call(fd, VHOST_SET_VRING_NUM, &num);
 	if (!err)
 		err = vhost_call(fd, VHOST_SET_VRING_BASE, &base);
 	if (!err)
@@ -100,7 +105,7 @@ static int set_ring(struct net *net, int fd, unsigned int index, struct vhost_qu
 	if (!err)
 		err = set_fd(fd, VHOST_SET_VRING_ERR, index, queue->err.fd);
 	if (!err)
-		err = set_fd(fd, VHOST_SET_VRING_CALL, index, call);
+		err = set_call(net, fd, index, queue);
 	if (!err)
 		err = set_fd(fd, VHOST_SET_VRING_KICK, index, net->vdev.queues[queue->q].kick.fd);
 	return err;
@@ -198,6 +203,14 @@ void net_vhost_update(struct net *net)
 		else if (can && !runs)
 			start(net, i);
 	}
+}
+
+void net_vhost_recall(struct net *net, unsigned int q)
+{
+	unsigned int i = q / 2;
+
+	if (net_vhost_serves(net, i))
+		set_call(net, net->vhost->pairs[i].fd, q % 2, &net->vhost->pairs[i].queues[q % 2]);
 }
 
 bool net_vhost_serves(const struct net *net, unsigned int i)

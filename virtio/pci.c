@@ -54,6 +54,8 @@ static void pci_doorbell(struct virtio_dev *vdev, unsigned int q, bool on)
 {
 	link_of(vdev)->queues[q].open = on;
 	settle_bell(link_of(vdev), q);
+	if (!on)
+		link_unwire(link_of(vdev), q);
 }
 
 static void bar_moved(struct pci_func *func, unsigned int bar)
@@ -84,6 +86,11 @@ static void pci_queue_interrupt(struct virtio_dev *vdev, unsigned int q)
 static void pci_config_interrupt(struct virtio_dev *vdev)
 {
 	interrupt(vdev, link_of(vdev)->config_vector);
+}
+
+static void vectors_changed(struct pci_func *func)
+{
+	link_rewire(link_of_func(func));
 }
 
 /* Reading it acknowledges (4.1.4.5). */
@@ -190,6 +197,7 @@ static const struct pci_func_ops func_ops = {
 	.read = bar_read,
 	.write = bar_write,
 	.moved = bar_moved,
+	.vectors = vectors_changed,
 	.config_read = config_read,
 	.config_write = config_write,
 };
@@ -286,6 +294,8 @@ static int pci_attach(struct virtio_dev *vdev, struct fail *fail)
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "%s: out of memory", vdev->dev.name);
 	link->vdev = vdev;
 	vdev->link = link;
+	for (unsigned int q = 0; q < vdev->nqueues; q++)
+		link->queues[q].route.fd = -1;
 	reset_vectors(link);
 	err = build(link);
 	return err ? fail_set(fail, err == -ENOSPC ? EXIT_CONFIG : EXIT_HOST, err,
@@ -333,12 +343,6 @@ static void pci_state(struct virtio_dev *vdev, struct state *s)
 	pci_func_state(&link->func, s);
 }
 
-static int pci_callfd(struct virtio_dev *vdev, unsigned int q)
-{
-	(void)vdev, (void)q;
-	return -ENOTSUP;
-}
-
 const struct virtio_transport virtio_pci = {
 	.attach = pci_attach,
 	.detach = pci_detach,
@@ -347,5 +351,5 @@ const struct virtio_transport virtio_pci = {
 	.queue_interrupt = pci_queue_interrupt,
 	.config_interrupt = pci_config_interrupt,
 	.doorbell = pci_doorbell,
-	.callfd = pci_callfd,
+	.callfd = link_callfd,
 };

@@ -109,6 +109,7 @@ static void write_queue(struct virtio_dev *vdev, uint64_t off, uint64_t val)
 		return;
 	if (off == VIRTIO_PCI_COMMON_Q_MSIX) {
 		link->queues[q->index].vector = link_vector(link, (uint16_t)val);
+		link_rewire(link);
 	} else if (off == VIRTIO_PCI_COMMON_Q_ENABLE) {
 		/* A driver that takes the size as it is need not write it; it closes by a reset. */
 		if (!q->vq.num)

@@ -7,7 +7,8 @@
 #include "virtio/virtio.h"
 #include "vmm/core/pci.h"
 
-/* Private part of virtio over PCI: pci.c (function, doorbells, interrupts), pci_common.c (registers). */
+/* Private part of virtio over PCI: pci.c (function, doorbells, interrupts), pci_common.c (registers),
+ * pci_wire.c (interrupts that others send). */
 
 /* Of the common configuration (4.1.4.3); newer than the kernel's header. */
 enum { VIRTIO_PCI_QUEUE_RESET = 58, VIRTIO_PCI_COMMON_SIZE = 60 };
@@ -22,6 +23,10 @@ struct link {
 		uint16_t vector;
 		bool open;
 		gpa_t bell; /* where its doorbell is; 0: nowhere */
+		/* For who interrupts by itself: wired to the vector's message while that can be
+		 * sent. */
+		struct msi_route route;
+		struct msi wired;
 	} queues[];
 };
 
@@ -35,6 +40,12 @@ static inline uint16_t link_vector(const struct link *link, uint16_t vector)
 {
 	return vector < link->func.nvectors ? vector : VIRTIO_MSI_NO_VECTOR;
 }
+
+/* An eventfd that interrupts for queue q, or -ENOTSUP now; connects it anew after its vector may
+ * have changed; gives it up. */
+int link_callfd(struct virtio_dev *vdev, unsigned int q);
+void link_rewire(struct link *link);
+void link_unwire(struct link *link, unsigned int q);
 
 /* The common configuration: accesses that are not a field in its own width read as zero and are
  * ignored; 64-bit fields can be accessed as a whole or by halves. */

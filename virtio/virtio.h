@@ -60,6 +60,8 @@ struct virtio_ops {
 	/* The driver writes config space; `off` and `size` lie within it. */
 	void (*config_write)(struct virtio_dev *vdev, uint32_t off, unsigned int size,
 			     uint64_t val);
+	/* The transport's callfd(q) gives another answer now; may be NULL. */
+	void (*recall)(struct virtio_dev *vdev, unsigned int q);
 	/* State is about to be saved: what others serve is taken back, so that queue positions are
 	 * final. The class goes on by itself when the loop does. */
 	void (*sync)(struct virtio_dev *vdev);
@@ -93,7 +95,8 @@ struct virtio_transport {
 	 * NULL for transports that compute what is read. */
 	void (*changed)(struct virtio_dev *vdev);
 	/* An eventfd whose signal interrupts the driver for queue q without any further step, for
-	 * backends in the kernel; the irqchip's. -ENOTSUP: only queue_interrupt does. */
+	 * backends in the kernel; the transport's. -ENOTSUP: only queue_interrupt does. Whoever
+	 * asked hears of changes by ops->recall() until the queue is closed. */
 	int (*callfd)(struct virtio_dev *vdev, unsigned int q);
 	void (*describe)(struct virtio_dev *vdev, struct fdt *fdt);
 };

@@ -139,6 +139,11 @@ int kvm_signal_msi(const struct kvm *kvm, uint64_t addr, uint32_t data, uint32_t
 	return ret < 0 ? ret : ret ? 0 : -ENOENT;
 }
 
+int kvm_irq_routes(const struct kvm *kvm, const struct kvm_irq_routing *table)
+{
+	return call(kvm->vm_fd, KVM_SET_GSI_ROUTING, table);
+}
+
 int kvm_ioeventfd(const struct kvm *kvm, const struct doorbell *db, bool on)
 {
 	struct kvm_ioeventfd io = {

@@ -48,6 +48,8 @@ int kvm_irqfd(const struct kvm *kvm, int fd, uint32_t gsi, bool on);
 int kvm_coalesce(const struct kvm *kvm, uint64_t addr, uint32_t size, bool on);
 /* A message to the in-kernel ITS: 0, or -errno where it means no interrupt (-ENOENT). */
 int kvm_signal_msi(const struct kvm *kvm, uint64_t addr, uint32_t data, uint32_t device);
+/* The whole table of GSIs. */
+int kvm_irq_routes(const struct kvm *kvm, const struct kvm_irq_routing *table);
 int kvm_ioeventfd(const struct kvm *kvm, const struct doorbell *db, bool on);
 
 /* Returns the device's descriptor. */

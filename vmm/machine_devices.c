@@ -152,7 +152,7 @@ static int add_gicv2m(struct machine *m, struct fail *fail)
 			err = fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
 	if (err)
 		return err;
-	chip->frame = (struct irqchip_frame){ dev, gicv2m_describe, gicv2m_message };
+	chip->frame = (struct irqchip_frame){ dev, gicv2m_describe, gicv2m_message, gicv2m_spi };
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "arch/arm64/cpu.h"
+#include "arch/arm64/vgic_routes.h"
 #include "arch/arm64/vgic_state.h"
 #include "vmm/core/device.h"
 #include "vmm/core/fdt.h"
@@ -30,6 +31,7 @@ struct vgic {
 	const struct kvm *kvm; /* NULL while detached */
 	bool started;
 	int fd, its_fd;
+	struct vgic_routes routes;
 };
 
 /* The planned frames as KVM calls them, in the order of enum gic_frame. */
@@ -145,6 +147,24 @@ static int vgic_message(struct irqchip *chip, const struct msi *msi)
 	return kvm_signal_msi(vgic->kvm, msi->addr, msi->data, msi->device);
 }
 
+static int vgic_route(struct irqchip *chip, struct msi_route *route, const struct msi *msi)
+{
+	struct vgic *vgic = container_of(chip, struct vgic, chip);
+	int spi = -1;
+
+	if (!msi) {
+		vgic_routes_drop(&vgic->routes, route);
+		return 0;
+	}
+	if (chip->frame.dev)
+		spi = chip->frame.spi(chip->frame.dev, msi);
+	if (chip->frame.dev ? spi < 0 : !gic_kind_has_its(vgic->kind)) {
+		vgic_routes_drop(&vgic->routes, route);
+		return -ENXIO;
+	}
+	return vgic_routes_set(&vgic->routes, route, msi, spi);
+}
+
 /* --- the kernel's half ------------------------------------------------------------------------ */
 
 static int create_device(const struct kvm *kvm, uint32_t type, const char *name, int *fd,
@@ -225,6 +245,7 @@ int vgic_start(struct irqchip *chip, struct fail *fail)
 		return fail_set(fail, EXIT_HOST, err, "cannot initialise the in-kernel %s: %s",
 				gic_kind_words[vgic->kind], strerror(-err));
 	vgic->started = true;
+	vgic_routes_attach(&vgic->routes, vgic->kvm);
 	for (const struct line *line = vgic->lines; line; line = line->next) {
 		if (line->fd < 0)
 			continue;
@@ -249,6 +270,7 @@ void vgic_detach(struct irqchip *chip)
 
 	if (!vgic->kvm)
 		return;
+	vgic_routes_detach(&vgic->routes);
 	for (const struct line *line = vgic->lines; vgic->started && line; line = line->next)
 		if (line->fd >= 0)
 			kvm_irqfd(vgic->kvm, line->fd, line->spi, false);
@@ -345,7 +367,7 @@ static int flush_irqfds(struct vgic *vgic)
 		if (!err)
 			err = kvm_irqfd(vgic->kvm, line->fd, line->spi, true);
 	}
-	return err;
+	return err ? err : vgic_routes_flush(&vgic->routes);
 }
 
 static struct vgic_view view_of(const struct vgic *vgic)
@@ -384,6 +406,7 @@ static void vgic_destroy(struct irqchip *chip)
 	struct vgic *vgic = container_of(chip, struct vgic, chip);
 
 	vgic_detach(chip);
+	vgic_routes_fini(&vgic->routes);
 	while (vgic->lines) {
 		struct line *line = vgic->lines;
 
@@ -398,6 +421,7 @@ static void vgic_destroy(struct irqchip *chip)
 static const struct irqchip_ops vgic_ops = {
 	.connect = vgic_connect,
 	.message = vgic_message,
+	.route = vgic_route,
 	.describe = vgic_describe,
 	.state = vgic_state_op,
 	.debug = vgic_debug_op,
@@ -416,9 +440,10 @@ int vgic_create(const struct gic_want *want, struct irqchip **out, struct fail *
 	vgic->kind = want->kind;
 	vgic->nr_irqs = gic_plan_irqs(want->spis);
 	vgic->fd = vgic->its_fd = -1;
+	vgic_routes_init(&vgic->routes, vgic->nr_irqs - 32);
 	err = gic_plan(want, &vgic->layout, fail);
 	if (err)
-		free(vgic);
+		vgic_destroy(&vgic->chip);
 	else
 		*out = &vgic->chip;
 	return err;

@@ -47,11 +47,14 @@ exits_of() {
 }
 
 compare_exits_of() {
-	exits_of ours "$1"
-	ours=$user
 	exits_of qemu "$1"
-	printf 'result\tblk %s, exits to userspace\texits\t%s\t%s\t%s\tmeasured\n' "$1" "$ours" \
-		"$peer_name" "$user"
+	theirs=$user
+	for mode in exact lazy off; do
+		ours_options="--mmio-pages $mode"
+		exits_of ours "$1"
+		printf 'result\tblk %s, exits to userspace, %s\texits\t%s\t%s\t%s\tmeasured\n' "$1" \
+			$mode "$user" "$peer_name" "$theirs"
+	done
 }
 
 measure

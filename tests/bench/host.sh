@@ -31,11 +31,12 @@ ours() {
 }
 
 qemu() {
-	kernel='' initrd='' params='' disk_words=''
+	kernel='' initrd='' params='' disk_words='' serial='-serial stdio'
 	while [ $# -gt 1 ]; do
 		case $1 in
 		-k) kernel=$2 ;;
 		-i) initrd=$2 ;;
+		--console) serial='-device virtio-serial-device -chardev stdio,id=c -device virtconsole,chardev=c' ;;
 		-p) params=$2 ;;
 		-d) disk_words="-drive if=none,id=d,file=$2,format=raw -device virtio-blk-device,drive=d" ;;
 		esac
@@ -44,7 +45,7 @@ qemu() {
 	# shellcheck disable=SC2086
 	"$meter" qemu-system-aarch64 -accel kvm -machine virt,gic-version=3 -cpu host \
 		-m "${machine_mem:-256}" -smp "${machine_cpus:-1}" \
-		-nodefaults -display none -serial stdio -monitor none $disk_words \
+		-nodefaults -display none $serial -monitor none $disk_words \
 		-kernel "$kernel" ${initrd:+-initrd "$initrd"} ${params:+-append "$params"}
 }
 

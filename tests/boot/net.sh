@@ -123,13 +123,15 @@ serve_tap() {
 	servers="$servers $!"
 }
 
-# tap_case NAME TAP QUEUES WORDS: a guest on a tap that is there (tap0), or that vmm makes (vmtap0).
+# tap_case NAME TAP QUEUES WORDS [OPTION]...: a guest on a tap that is there (tap0), or that vmm
+# makes (vmtap0).
 tap_case() {
-	name=$1 tap=$2 queues=$3
+	name=$1 tap=$2 queues=$3 words=$4
+	shift 4
 	[ "$tap" = vmtap0 ] || tunctl -t "$tap" >/dev/null
 	vmm_drive '*wants a network*' 'run serve_tap' -- \
 		-k Image -i initrd -m 256 -c "$queues" -p "console=ttyAMA0 quiet root=/dev/vda ro t2=tap" \
-		-d /dev/vdb,ro -n "mode=tap,mtu=4000,queues=$queues$4"
+		-d /dev/vdb,ro -n "mode=tap,mtu=4000,queues=$queues$words" "$@"
 	stop_serving
 	kill $(pidof iperf3)
 	expect "$name: ping" 0 'ping: 5 packets transmitted, 5 packets received, 0% packet loss' \
@@ -150,6 +152,12 @@ vhost() {
 	modprobe vhost_net
 	tap_case vhost vmtap0 1 ,vhost=on
 	tap_case 'vhost mq' vmtap0 2 ,vhost=on
+}
+
+pci() {
+	modprobe vhost_net
+	tap_case pci vmtap0 2 '' --virtio-transport pci
+	tap_case 'vhost pci' vmtap0 2 ,vhost=on --virtio-transport pci
 }
 
 mq() {

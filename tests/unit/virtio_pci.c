@@ -33,6 +33,9 @@ struct rig {
 	struct fake_irq lines[PCI_LINES];
 	struct msi last;
 	unsigned int nsent;
+	struct msi routed; /* where the last route leads */
+	unsigned int nroutes, recalls;
+	bool no_routes;
 	/* Where the driver found the parts. */
 	uint64_t common, isr, notify;
 	unsigned int window; /* the capability in configuration space */
@@ -49,7 +52,26 @@ static int message(struct irqchip *chip, const struct msi *msi)
 	return 0;
 }
 
-static const struct irqchip_ops chip_ops = { .message = message };
+static int route(struct irqchip *chip, struct msi_route *route, const struct msi *msi)
+{
+	struct rig *r = container_of(chip, struct rig, chip);
+
+	r->nroutes++;
+	route->connected = msi && !r->no_routes;
+	if (msi)
+		r->routed = *msi;
+	return msi && r->no_routes ? -ENOSPC : 0;
+}
+
+static const struct irqchip_ops chip_ops = { .message = message, .route = route };
+
+/* A class whose queue is served by others. */
+static void recall(struct virtio_dev *vdev, unsigned int q)
+{
+	ck_assert_uint_eq(q, 0);
+	rig.recalls++;
+	virtio_pci.callfd(vdev, q);
+}
 
 static void rig_init(struct rig *r)
 {
@@ -171,7 +193,7 @@ static void open_queue(struct rig *r)
 	set_field(r, VIRTIO_PCI_COMMON_STATUS, 1, ACK | DRIVER | FEATURES_OK | DRIVER_OK);
 }
 
-static void msix_on(struct rig *r)
+static unsigned int msix_on(struct rig *r)
 {
 	unsigned int at = (unsigned int)rd(r, cfg(PCI_CAPABILITY_LIST), 1);
 
@@ -185,6 +207,7 @@ static void msix_on(struct rig *r)
 	set_field(r, VIRTIO_PCI_COMMON_MSIX, 2, 0);
 	set_field(r, VIRTIO_PCI_COMMON_Q_SELECT, 2, 0);
 	set_field(r, VIRTIO_PCI_COMMON_Q_MSIX, 2, 1);
+	return at;
 }
 
 static void request(struct rig *r)
@@ -302,6 +325,62 @@ START_TEST(by_message)
 	request(&rig);
 	ck_assert(served(&rig));
 	ck_assert_uint_eq(rig.nsent, 100);
+}
+END_TEST
+
+/* The eventfd of a queue that others serve follows its vector. */
+START_TEST(by_eventfd)
+{
+	struct virtio_dev *vdev = container_of(rig.g.dev, struct virtio_dev, dev);
+	static struct virtio_ops ops;
+	unsigned int msix;
+	int fd;
+
+	ops = *vdev->ops;
+	ops.recall = recall;
+	vdev->ops = &ops;
+	start(&rig);
+	ck_assert_int_eq(virtio_pci.callfd(vdev, 0), -ENOTSUP);
+	msix = msix_on(&rig);
+	ck_assert_uint_eq(rig.recalls, 1);
+	fd = virtio_pci.callfd(vdev, 0);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_eq(rig.routed.addr, 0x8080040);
+	ck_assert_uint_eq(rig.routed.data, 501);
+	ck_assert_uint_eq(rig.routed.device, 1 << 3);
+	/* Another message, by the same eventfd; as it is already: nothing is done. */
+	wr(&rig, BAR1 + 16 + PCI_MSIX_ENTRY_DATA, 4, 99);
+	ck_assert_uint_eq(rig.routed.data, 99);
+	ck_assert_int_eq(virtio_pci.callfd(vdev, 0), fd);
+	ck_assert_uint_eq(rig.recalls, 1);
+	ck_assert_uint_eq(rig.nroutes, 2);
+	/* Masked, all masked, no master, no messages: the usual way. */
+	for (unsigned int i = 0; i < 4; i++) {
+		const struct {
+			uint64_t addr;
+			unsigned int size;
+			uint64_t off, on;
+		} ways[] = {
+			{ BAR1 + 16 + PCI_MSIX_ENTRY_VECTOR_CTRL, 4, 1, 0 },
+			{ cfg(msix + PCI_MSIX_FLAGS), 2, 0xc000, 0x8000 },
+			{ cfg(PCI_COMMAND), 2, 2, 6 },
+			{ cfg(msix + PCI_MSIX_FLAGS), 2, 0, 0x8000 },
+		};
+
+		rig.recalls = rig.nroutes = 0;
+		wr(&rig, ways[i].addr, ways[i].size, ways[i].off);
+		ck_assert_int_eq(virtio_pci.callfd(vdev, 0), -ENOTSUP);
+		ck_assert_uint_eq(rig.recalls, 1);
+		ck_assert_uint_eq(rig.nroutes, 1);
+		wr(&rig, ways[i].addr, ways[i].size, ways[i].on);
+		ck_assert_int_eq(virtio_pci.callfd(vdev, 0), fd);
+		ck_assert_uint_eq(rig.recalls, 2);
+	}
+	/* A controller without room. */
+	rig.no_routes = true;
+	wr(&rig, BAR1 + 16 + PCI_MSIX_ENTRY_DATA, 4, 71);
+	ck_assert_uint_eq(rig.recalls, 3);
+	ck_assert_int_lt(virtio_pci.callfd(vdev, 0), 0);
 }
 END_TEST
 
@@ -516,6 +595,7 @@ int main(void)
 	tcase_add_test(tc, sweep);
 	tcase_add_test(tc, selectors);
 	tcase_add_test(tc, by_message);
+	tcase_add_test(tc, by_eventfd);
 	tcase_add_test(tc, by_pin);
 	tcase_add_test(tc, relocation);
 	tcase_add_test(tc, queue_reset);

@@ -54,6 +54,13 @@ struct msi {
 	uint32_t device; /* DeviceID: a PCI function's requester id */
 };
 
+/* An eventfd whose signals send a message, for backends in the kernel. */
+struct msi_route {
+	int fd; /* the sender's; -1: none */
+	bool connected; /* the controller's, as is the next */
+	uint32_t gsi;
+};
+
 /* An eventfd whose signal is a pulse, for backends that interrupt by themselves; owned by the
  * controller. -ENOTSUP where the controller has none. */
 static inline int irq_eventfd(struct irq *irq)

@@ -22,6 +22,10 @@ struct irqchip_ops {
 	/* A message from a device, whose lock the caller holds. 0, or -errno for one that means no
 	 * interrupt; what it is made of is the guest's. */
 	int (*message)(struct irqchip *chip, const struct msi *msi);
+	/* Makes signals of route->fd send `msi` from now on; NULL: no longer, and those that came
+	 * before are sent. 0, or -errno: message() is the only way. May be NULL. The sender ends a
+	 * route before it closes the descriptor. */
+	int (*route)(struct irqchip *chip, struct msi_route *route, const struct msi *msi);
 	/* Adds the controller's node, phandle FDT_PHANDLE_GIC. */
 	void (*describe)(struct irqchip *chip, struct fdt *fdt);
 	/* Saves or loads what the guest sees of it, while no vCPU runs; the devices' lines are set
@@ -40,6 +44,8 @@ struct irqchip_frame {
 	void (*describe)(const struct device *dev, struct fdt *fdt);
 	/* 0 or -ENXIO: no number of this frame, or not its address. */
 	int (*message)(struct device *dev, const struct msi *msi);
+	/* The SPI that the message stands for, or -ENXIO. */
+	int (*spi)(const struct device *dev, const struct msi *msi);
 };
 
 struct irqchip {

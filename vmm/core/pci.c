@@ -152,7 +152,7 @@ static void settle(struct pci_func *func)
 {
 	settle_bars(func);
 	settle_pin(func);
-	pci_msix_flush(func);
+	pci_msix_changed(func);
 }
 
 void pci_pin(struct pci_func *func, bool level)

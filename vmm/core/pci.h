@@ -26,6 +26,8 @@ struct pci_func_ops {
 		      uint64_t val);
 	/* bars[bar].addr has changed; may be NULL. */
 	void (*moved)(struct pci_func *func, unsigned int bar);
+	/* What a vector sends, or whether it does, may have changed; may be NULL. */
+	void (*vectors)(struct pci_func *func);
 	/* Config space at and above `own_config` is the device's; NULL without it. */
 	uint32_t (*config_read)(struct pci_func *func, unsigned int off, unsigned int size);
 	void (*config_write)(struct pci_func *func, unsigned int off, unsigned int size,
@@ -88,6 +90,8 @@ void pci_func_state(struct pci_func *func, struct state *s);
 bool pci_msix_enabled(const struct pci_func *func);
 /* Sends the vector's message, or remembers it while it is masked. Others do nothing. */
 void pci_msix_fire(struct pci_func *func, unsigned int vector);
+/* Whether the vector would send a message now, and which. */
+bool pci_msix_message(const struct pci_func *func, unsigned int vector, struct msi *msi);
 /* Drives pin INTA, where the guest has not disabled it. */
 void pci_pin(struct pci_func *func, bool level);
 
@@ -99,6 +103,8 @@ struct pci_bus_ops {
 	void (*remove)(struct pci_bus *bus, struct pci_func *func);
 	void (*pin)(struct pci_bus *bus, struct pci_func *func, bool level);
 	void (*message)(struct pci_bus *bus, const struct msi *msi);
+	/* As in vmm/core/irqchip.h. */
+	int (*route)(struct pci_bus *bus, struct msi_route *route, const struct msi *msi);
 };
 
 struct pci_bus {
@@ -120,7 +126,7 @@ int pci_bar_at(const struct pci_func *func, gpa_t addr, unsigned int size);
 /* Private: pci.c and pci_msix.c. */
 uint64_t pci_msix_read(const struct pci_func *func, uint64_t off, unsigned int size);
 void pci_msix_write(struct pci_func *func, uint64_t off, unsigned int size, uint64_t val);
-void pci_msix_flush(struct pci_func *func);
+void pci_msix_changed(struct pci_func *func);
 void pci_msix_reset(struct pci_func *func);
 void pci_msix_state(struct pci_func *func, struct state *s);
 

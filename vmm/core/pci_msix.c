@@ -21,12 +21,26 @@ static bool can_send(const struct pci_func *func, const struct pci_vector *v)
 	       func->config[PCI_COMMAND] & PCI_COMMAND_MASTER;
 }
 
+static struct msi message_of(const struct pci_func *func, const struct pci_vector *v)
+{
+	return (struct msi){ v->addr, v->data, func->slot << 3 };
+}
+
 static void send(struct pci_func *func, struct pci_vector *v)
 {
-	const struct msi msi = { v->addr, v->data, func->slot << 3 };
+	const struct msi msi = message_of(func, v);
 
 	v->pending = false;
 	func->bus->ops->message(func->bus, &msi);
+}
+
+bool pci_msix_message(const struct pci_func *func, unsigned int vector, struct msi *msi)
+{
+	if (vector >= func->nvectors || !pci_msix_enabled(func) ||
+	    !can_send(func, &func->vectors[vector]))
+		return false;
+	*msi = message_of(func, &func->vectors[vector]);
+	return true;
 }
 
 void pci_msix_fire(struct pci_func *func, unsigned int vector)
@@ -42,8 +56,10 @@ void pci_msix_fire(struct pci_func *func, unsigned int vector)
 		v->pending = true;
 }
 
-void pci_msix_flush(struct pci_func *func)
+void pci_msix_changed(struct pci_func *func)
 {
+	if (func->ops->vectors)
+		func->ops->vectors(func);
 	for (unsigned int i = 0; pci_msix_enabled(func) && i < func->nvectors; i++)
 		if (func->vectors[i].pending && can_send(func, &func->vectors[i]))
 			send(func, &func->vectors[i]);
@@ -120,7 +136,7 @@ void pci_msix_write(struct pci_func *func, uint64_t off, unsigned int size, uint
 	write_word(func, off, (uint32_t)val);
 	if (size == 8)
 		write_word(func, off + 4, (uint32_t)(val >> 32));
-	pci_msix_flush(func);
+	pci_msix_changed(func);
 }
 
 void pci_msix_state(struct pci_func *func, struct state *s)
