@@ -283,6 +283,19 @@ balloon_report() {
 	read -r _ </dev/console
 }
 
+# What the host changes meanwhile: memory, and a disk.
+live() {
+	echo "before: $(balloon_size) MiB, $(cat /sys/block/vda/size) sectors"
+	until [ "$(balloon_size)" -eq 128 ]; do usleep 50000; done
+	echo "inflated: at most 128 MiB are free: $(($(meminfo MemFree) < 128 ? 1 : 0))"
+	until [ "$(balloon_size)" -eq 0 ]; do usleep 50000; done
+	echo "deflated: more are free: $(($(meminfo MemFree) > 128 ? 1 : 0))"
+	until [ "$(cat /sys/block/vda/size)" -eq 16384 ]; do usleep 50000; done
+	echo "grown: $(cat /sys/block/vda/size) sectors"
+	dd if=/dev/urandom of=/dev/vda bs=64k seek=64 count=64 conv=fsync 2>/dev/null || return 1
+	echo "end: $(tail -c 4194304 /dev/vda | sha256sum)"
+}
+
 # Waits for KEY_POWER (type 1, code 116): the first event of the first input device.
 power() {
 	[ -e /dev/input/event0 ] || return 1

@@ -153,6 +153,22 @@ balloon() {
 	expect 'free pages reported' 0 'rss: filled 1' 'rss: below 110 MiB' 'test: exit 0'
 }
 
+# Memory taken and given back, and a disk that grows, while the guest runs.
+live() {
+	head -c 4194304 /dev/zero >live.raw
+	: >marks
+	# shellcheck disable=SC2016
+	vmm_drive '*before: *' 'run vmm balloon box 128M' \
+		'*inflated: *' 'run vmm balloon box --stats >>marks; vmm balloon box 256M' \
+		'*deflated: *' 'run vmm resize box vda 8M' -- --name box \
+		-k Image -i initrd -m 256 --balloon 256 -d live.raw -p "console=ttyAMA0 quiet t2=live"
+	cat marks >>out
+	expect 'balloon down' 0 'before: 0 MiB, 8192 sectors' 'inflated: .*: 1' 'target: 134217728' \
+		'test: exit 0'
+	expect 'balloon up' 0 'deflated: .*: 1'
+	expect 'a disk grows' 0 'grown: 16384 sectors' "end: $(tail -c 4194304 live.raw | sha256sum)"
+}
+
 ends() {
 	vmm_drive '*ready on*' 'send reboot\n' '*ready on*' 'send off\n' -- \
 		-k Image -i initrd -m 256 -p "console=ttyAMA0 quiet t2=talk-ttyAMA0"
