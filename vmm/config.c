@@ -154,9 +154,11 @@ const struct opt config_options[] = {
 	{ "port", 0, OPT_PARSE, NULL, "name=NAME,file=FILE|socket=PATH|pty[=LINK]|fd=N[,console]",
 	  "a port, /dev/virtio-ports/NAME in the guest, or also an hvc console; repeatable",
 	  .parse = parse_port },
-	{ "irqchip", 0, OPT_CHOICE, NULL, "auto|gicv2|gicv2m|gicv3|gicv3-its",
-	  "interrupt controller; gicv2m and gicv3-its take messages, too (auto)", AT(irqchip),
-	  .choices = gic_kind_words },
+	{ "irqchip", 0, OPT_CHOICE, NULL, "auto|gicv2|gicv2m|gicv3|gicv3-its|gicv2-user",
+	  "interrupt controller; gicv2m, gicv3-its and gicv2-user, which is vmm's own, take "
+	  "messages, "
+	  "too (auto)",
+	  AT(irqchip), .choices = gic_kind_words },
 	{ "spis", 0, OPT_UINT, NULL, "N", "shared peripheral interrupts (256)", AT(spis),
 	  .min = LAYOUT_SPIS_MIN, .max = GIC_SPIS_MAX },
 	{ "virtio-transport", 0, OPT_CHOICE, NULL, "mmio|pci",

@@ -15,6 +15,7 @@
 #include "vmm/core/chardev.h"
 #include "vmm/machine_priv.h"
 #include "vmm/machine_state.h"
+#include "vmm/user_gic.h"
 
 /* What this host's KVM must be able to do, asked before anything is made. */
 static int plan_kvm(struct machine *m, const struct machine_like *like, struct fail *fail)
@@ -48,6 +49,10 @@ static int plan_kvm(struct machine *m, const struct machine_like *like, struct f
 		m->pages = CONFIG_PAGES_OFF;
 	if (m->pages != m->cfg->mmio_pages)
 		log_line(m->log, LOG_INFO, "--mmio-pages off: this host cannot show registers");
+	m->vm->model.user_gic = !gic_kind_in_kernel(m->gic.kind);
+	if (m->vm->model.user_gic)
+		return user_gic_create(m->vm, &m->gic, fail);
+	m->vm->gic = &vgic_half;
 	return vgic_create(&m->gic, &m->vm->chip, fail);
 }
 
@@ -350,7 +355,8 @@ void machine_print(const struct machine *m, FILE *out)
 	fprintf(out, "cpus: %u%s%s%s%s\n", m->cfg->cpus, m->vm->model.sve ? ", SVE" : "",
 		m->vm->model.pauth ? ", pointer authentication" : "",
 		m->vm->model.pmu ? ", PMU" : "", m->vm->model.pvtime ? ", stolen time" : "");
-	fprintf(out, "irqchip: %s, in the kernel\n", gic_kind_words[m->gic.kind]);
+	fprintf(out, "irqchip: %s, in %s\n", gic_kind_words[m->gic.kind],
+		gic_kind_in_kernel(m->gic.kind) ? "the kernel" : "userspace");
 	fprintf(out, "mmio pages: %s\n", config_pages_words[m->pages]);
 	fprintf(out, "psci: %s, in %s\n", psci_version_name(m->psci_version),
 		m->user_psci ? "userspace" : "the kernel");

@@ -36,6 +36,7 @@ struct vcpu {
 	bool off, start;
 	bool suspended; /* in the kernel's SYSTEM_SUSPEND: starts when woken */
 	uint64_t entry, context;
+	uint64_t device_lines; /* device_irq_level as the interrupt controller was last told */
 	uint64_t exits[VCPU_EXIT_KINDS];
 	struct kvm_stats stats; /* opened by who first asks (vm_debug.c) */
 	struct log_limit unclaimed;

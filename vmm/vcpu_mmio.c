@@ -7,7 +7,6 @@
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/layout.h"
 #include "arch/arm64/mmio_insn.h"
-#include "arch/arm64/vgic.h"
 #include "vmm/vm.h"
 
 #define ESR_WNR (1ULL << 6)
@@ -54,7 +53,9 @@ static int access_bus(void *arg, gpa_t addr, unsigned int size, bool write, uint
 {
 	struct vcpu *vcpu = arg;
 	struct bus *bus = &vcpu->vm->bus;
-	int err = write ? bus_write(bus, addr, size, *val) : bus_read(bus, addr, size, val);
+	unsigned int cpu = vcpu->kvm.id;
+	int err = write ? bus_write_by(bus, cpu, addr, size, *val)
+			: bus_read_by(bus, cpu, addr, size, val);
 
 	/* An empty virtio-mmio slot is where drivers look for devices: it reads as zero. */
 	if (!err || addr - LAYOUT_VIRTIO_BASE < LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE)
@@ -134,7 +135,7 @@ int vcpu_nisv(struct vcpu *vcpu)
 
 	vcpu->exits[VCPU_EXIT_NISV]++;
 	/* The kernel's interrupt controller cannot be reached from here. */
-	if (!vgic_owns(vcpu->vm->chip, ipa))
+	if (!vcpu->vm->gic->owns(vcpu->vm->chip, ipa))
 		err = mmio_insn_emulate(&guest, ipa, run->arm_nisv.esr_iss & ESR_WNR);
 	if (err == -EFAULT)
 		log_guest(

@@ -8,7 +8,6 @@
 
 #include "arch/arm64/hypercall.h"
 #include "arch/arm64/layout.h"
-#include "arch/arm64/vgic.h"
 #include "firmware/psci.h"
 
 static const char *kvm_hint(int err)
@@ -242,11 +241,11 @@ static int make_kernel_half(struct vm *vm, struct fail *fail)
 	if (!err && vm->fw)
 		err = hypercall_filter(&vm->kvm, vm->fw, fail);
 	if (!err)
-		err = vgic_attach(vm->chip, &vm->kvm, fail);
+		err = vm->gic->attach(vm->chip, &vm->kvm, fail);
 	if (!err)
 		err = make_vcpus(vm, fail);
 	if (!err)
-		err = vgic_start(vm->chip, fail);
+		err = vm->gic->start(vm->chip, fail);
 	for (unsigned int i = 0; !err && i < vm->ncpus; i++)
 		err = cpu_init_pmu(&vm->vcpus[i].kvm, &vm->model, fail);
 	for (unsigned int i = 0; !err && i < vm->ncpus; i++)
@@ -325,7 +324,7 @@ void vm_power_off(struct vm *vm)
 		kvm_stats_close(&vm->vcpus[i].stats);
 		kvm_vcpu_close(&vm->vcpus[i].kvm);
 	}
-	vgic_detach(vm->chip);
+	vm->gic->detach(vm->chip);
 	kvm_vm_close(&vm->kvm);
 	pages_off(&vm->pages);
 	vm->powered = false;

@@ -9,6 +9,7 @@
 
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/regs_state.h"
+#include "arch/arm64/vgic.h"
 #include "firmware/smccc.h"
 #include "vmm/coalesce.h"
 #include "vmm/core/bus.h"
@@ -48,6 +49,7 @@ struct vm {
 	struct bus bus;
 	struct loop *loop;
 	struct irqchip *chip;
+	const struct gic_half *gic; /* of chip */
 	struct device *devices[VM_DEVICES_MAX]; /* owned; in creation order */
 	unsigned int ndevices;
 

@@ -165,11 +165,14 @@ uint64_t cpu_xreg(unsigned int n)
 int cpu_init_pmu(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct fail *fail)
 {
 	int irq = LAYOUT_PPI_PMU;
-	int err;
+	int err = 0;
 
 	if (!model->pmu)
 		return 0;
-	err = kvm_attr_set(vcpu->fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_IRQ, &irq);
+	/* Without a controller of its own KVM knows no number, and tells the line's level. */
+	if (!model->user_gic)
+		err = kvm_attr_set(vcpu->fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_IRQ,
+				   &irq);
 	if (!err)
 		err = kvm_attr_set(vcpu->fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_INIT,
 				   NULL);

@@ -15,6 +15,7 @@ struct cpu_model {
 	struct kvm_vcpu_init init; /* target and features for KVM_ARM_VCPU_INIT */
 	bool sve, pauth, pmu, pvtime;
 	bool user_psci; /* CPUs are switched on by our own PSCI */
+	bool user_gic; /* no interrupt controller in the kernel */
 	uint32_t psci_version; /* of the kernel's PSCI; 0: its default */
 	/* SVE vector lengths, as KVM_REG_ARM64_SVE_VLS; otherwise all of the host's. */
 	bool has_vls;

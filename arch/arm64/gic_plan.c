@@ -8,11 +8,12 @@
 
 _Static_assert(GIC_REDIST_SIZE == LAYOUT_GICR_CPU_SIZE, "one redistributor");
 
-const char *const gic_kind_words[] = { "auto", "gicv2", "gicv2m", "gicv3", "gicv3-its", NULL };
+const char *const gic_kind_words[] = { "auto",	    "gicv2",	  "gicv2m", "gicv3",
+				       "gicv3-its", "gicv2-user", NULL };
 
 enum gic_model gic_kind_model(enum gic_kind kind)
 {
-	return kind == GIC_V2 || kind == GIC_V2M ? GIC_MODEL_V2 : GIC_MODEL_V3;
+	return kind == GIC_V3 || kind == GIC_V3_WITH_ITS ? GIC_MODEL_V3 : GIC_MODEL_V2;
 }
 
 bool gic_kind_has_its(enum gic_kind kind)
@@ -22,11 +23,18 @@ bool gic_kind_has_its(enum gic_kind kind)
 
 bool gic_kind_has_v2m(enum gic_kind kind)
 {
-	return kind == GIC_V2M;
+	return kind == GIC_V2M || kind == GIC_V2_USER;
+}
+
+bool gic_kind_in_kernel(enum gic_kind kind)
+{
+	return kind != GIC_V2_USER;
 }
 
 static bool can(const struct gic_host *host, enum gic_kind kind)
 {
+	if (!gic_kind_in_kernel(kind))
+		return host->user;
 	if (gic_kind_model(kind) == GIC_MODEL_V2)
 		return host->v2;
 	return host->v3 && (host->its || !gic_kind_has_its(kind));
@@ -44,14 +52,15 @@ static void list_kinds(const struct gic_host *host, char *buf, size_t size)
 						gic_kind_words[kind]);
 }
 
-/* Messages for devices where the host has them, and as many CPUs as are wanted. */
+/* Messages for devices where the host has them, and as many CPUs as are wanted; in the kernel if
+ * there is a way. */
 static enum gic_kind best(const struct gic_host *host, unsigned int cpus)
 {
 	if (host->v3 && host->its)
 		return GIC_V3_WITH_ITS;
 	if (host->v2 && (cpus <= GIC_V2_CPUS_MAX || !host->v3))
 		return GIC_V2M;
-	return GIC_V3;
+	return host->v3 ? GIC_V3 : GIC_V2_USER;
 }
 
 int gic_choose(const struct gic_host *host, struct gic_want *want, struct fail *fail)
@@ -59,10 +68,10 @@ int gic_choose(const struct gic_host *host, struct gic_want *want, struct fail *
 	unsigned int max = host->cpus;
 	char kinds[64];
 
-	if (!host->v2 && !host->v3)
+	if (!host->v2 && !host->v3 && !host->user)
 		return fail_set(fail, EXIT_HOST, -ENODEV,
 				"this host's KVM has no interrupt controller (neither GICv2 nor "
-				"GICv3)");
+				"GICv3), and none in userspace is possible");
 	if (want->kind == GIC_AUTO)
 		want->kind = best(host, want->cpus);
 	list_kinds(host, kinds, sizeof(kinds));

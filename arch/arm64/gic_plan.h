@@ -7,7 +7,7 @@
 /* Which interrupt controller the machine gets and where its frames are, decided without KVM. */
 
 /* As --irqchip's words are ordered. */
-enum gic_kind { GIC_AUTO, GIC_V2, GIC_V2M, GIC_V3, GIC_V3_WITH_ITS, GIC_KINDS };
+enum gic_kind { GIC_AUTO, GIC_V2, GIC_V2M, GIC_V3, GIC_V3_WITH_ITS, GIC_V2_USER, GIC_KINDS };
 
 /* The words of --irqchip, by enum gic_kind; NULL behind the last. */
 extern const char *const gic_kind_words[];
@@ -15,10 +15,12 @@ extern const char *const gic_kind_words[];
 enum gic_model gic_kind_model(enum gic_kind kind);
 bool gic_kind_has_its(enum gic_kind kind);
 bool gic_kind_has_v2m(enum gic_kind kind);
+bool gic_kind_in_kernel(enum gic_kind kind);
 
 /* What the host's KVM can do. */
 struct gic_host {
 	bool v2, v3, its;
+	bool user; /* tells timers' levels to a controller in userspace: KVM_CAP_ARM_USER_IRQ */
 	unsigned int cpus; /* KVM_CAP_MAX_VCPUS */
 };
 

@@ -52,6 +52,7 @@ struct gic_host vgic_host(const struct kvm *kvm)
 		.v2 = !kvm_device_test(kvm, KVM_DEV_TYPE_ARM_VGIC_V2),
 		.v3 = !kvm_device_test(kvm, KVM_DEV_TYPE_ARM_VGIC_V3),
 		.its = !kvm_device_test(kvm, KVM_DEV_TYPE_ARM_VGIC_ITS),
+		.user = kvm_cap(kvm, KVM_CAP_ARM_USER_IRQ) > 0,
 		.cpus = (unsigned int)kvm_cap(kvm, KVM_CAP_MAX_VCPUS),
 	};
 }
@@ -426,6 +427,13 @@ static const struct irqchip_ops vgic_ops = {
 	.state = vgic_state_op,
 	.debug = vgic_debug_op,
 	.destroy = vgic_destroy,
+};
+
+const struct gic_half vgic_half = {
+	.attach = vgic_attach,
+	.start = vgic_start,
+	.detach = vgic_detach,
+	.owns = vgic_owns,
 };
 
 int vgic_create(const struct gic_want *want, struct irqchip **out, struct fail *fail)

@@ -14,6 +14,15 @@
  * one redistributor region or two, with or without an ITS. */
 struct vgic;
 
+/* What a controller needs done for each new VM; of the in-kernel one, the functions below. */
+struct gic_half {
+	int (*attach)(struct irqchip *chip, const struct kvm *kvm, struct fail *fail);
+	int (*start)(struct irqchip *chip, struct fail *fail);
+	void (*detach)(struct irqchip *chip);
+	bool (*owns)(struct irqchip *chip, uint64_t addr);
+};
+extern const struct gic_half vgic_half;
+
 /* What this host's KVM can make, by KVM_CREATE_DEVICE_TEST; needs the VM. */
 struct gic_host vgic_host(const struct kvm *kvm);
 

@@ -7,9 +7,9 @@ suite=badinput
 # shellcheck source=tests/lib.sh
 . ./lib.sh
 
-gic=2 other=3 not=gicv3-its can="gicv2, gicv2m;"
+gic=2 other=3 not=gicv3-its can="gicv2, gicv2m, gicv2-user;"
 if grep -q GICv3 /proc/interrupts; then
-	gic=3 other=2 not=gicv2m can="gicv3, gicv3-its;"
+	gic=3 other=2 not=gicv2m can="gicv3, gicv3-its, gicv2-user;"
 fi
 modprobe tun 2>/dev/null
 mkdir -p folder
@@ -134,6 +134,7 @@ bad 'port word unknown'      2 'sokcet.*socket'              -k off.bin --port n
 bad 'port file impossible'   2 'port x.*nosuch/file'         -k off.bin --port name=x,file=nosuch/file
 bad 'port socket no socket'  2 'port x.*off.bin.*exists'     -k off.bin --port name=x,socket=off.bin
 bad 'port fd not open'       2 'port x.*77'                  -k off.bin --port name=x,fd=77
+bad 'CPUs beyond a GICv2'    2 'gicv2-user allows at most 8' -k off.bin --irqchip gicv2-user -c 9
 bad 'GIC unknown'            2 'gicv9.*gicv'                 -k off.bin --irqchip gicv9
 bad 'console unknown'        2 'teletype.*serial'            -k off.bin --console teletype
 bad 'log level unknown'      2 'loud'                        -k off.bin --loglevel loud

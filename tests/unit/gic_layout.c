@@ -345,30 +345,41 @@ START_TEST(choices)
 		enum gic_kind chosen;
 		const char *says;
 	} rows[] = {
-		{ { false, true, true, 512 }, GIC_AUTO, 0, GIC_V3_WITH_ITS, NULL },
-		{ { true, true, true, 512 }, GIC_AUTO, 0, GIC_V3_WITH_ITS, NULL },
-		{ { false, true, false, 512 }, GIC_AUTO, 0, GIC_V3, NULL },
-		{ { true, false, false, 512 }, GIC_AUTO, 0, GIC_V2M, NULL },
-		{ { true, true, false, 512 }, GIC_AUTO, 0, GIC_V2M, NULL },
-		{ { true, true, true, 512 }, GIC_V2, 0, GIC_V2, NULL },
-		{ { false, true, true, 512 }, GIC_V3, 0, GIC_V3, NULL },
-		{ { false, true, true, 512 },
+		{ { false, true, true, true, 512 }, GIC_AUTO, 0, GIC_V3_WITH_ITS, NULL },
+		{ { true, true, true, true, 512 }, GIC_AUTO, 0, GIC_V3_WITH_ITS, NULL },
+		{ { false, true, false, true, 512 }, GIC_AUTO, 0, GIC_V3, NULL },
+		{ { true, false, false, true, 512 }, GIC_AUTO, 0, GIC_V2M, NULL },
+		{ { true, true, false, true, 512 }, GIC_AUTO, 0, GIC_V2M, NULL },
+		{ { true, true, true, true, 512 }, GIC_V2, 0, GIC_V2, NULL },
+		{ { false, true, true, true, 512 }, GIC_V3, 0, GIC_V3, NULL },
+		{ { false, true, true, true, 512 },
 		  GIC_V2M,
 		  -ENODEV,
 		  GIC_V2M,
+		  "it can gicv3, gicv3-its, gicv2-user;" },
+		{ { true, false, false, true, 512 },
+		  GIC_V3_WITH_ITS,
+		  -ENODEV,
+		  GIC_V3_WITH_ITS,
+		  "it can gicv2, gicv2m, gicv2-user;" },
+		{ { false, true, false, true, 512 },
+		  GIC_V3_WITH_ITS,
+		  -ENODEV,
+		  GIC_V3_WITH_ITS,
+		  "it can gicv3, gicv2-user;" },
+		{ { false, false, false, false, 512 },
+		  GIC_AUTO,
+		  -ENODEV,
+		  GIC_AUTO,
+		  "no interrupt" },
+		{ { false, false, false, true, 512 }, GIC_AUTO, 0, GIC_V2_USER, NULL },
+		{ { false, true, true, true, 512 }, GIC_V2_USER, 0, GIC_V2_USER, NULL },
+		{ { false, true, true, false, 512 },
+		  GIC_V2_USER,
+		  -ENODEV,
+		  GIC_V2_USER,
 		  "it can gicv3, gicv3-its;" },
-		{ { true, false, false, 512 },
-		  GIC_V3_WITH_ITS,
-		  -ENODEV,
-		  GIC_V3_WITH_ITS,
-		  "it can gicv2, gicv2m;" },
-		{ { false, true, false, 512 },
-		  GIC_V3_WITH_ITS,
-		  -ENODEV,
-		  GIC_V3_WITH_ITS,
-		  "it can gicv3;" },
-		{ { false, false, false, 512 }, GIC_AUTO, -ENODEV, GIC_AUTO, "no interrupt" },
-		{ { false, true, true, 3 }, GIC_AUTO, -EINVAL, GIC_V3_WITH_ITS, "at most 3" },
+		{ { false, true, true, true, 3 }, GIC_AUTO, -EINVAL, GIC_V3_WITH_ITS, "at most 3" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -388,8 +399,8 @@ END_TEST
 
 START_TEST(gicv2_has_eight_cpus)
 {
-	const struct gic_host host = { true, false, false, 512 };
-	const struct gic_host both = { true, true, false, 512 };
+	const struct gic_host host = { true, false, false, true, 512 };
+	const struct gic_host both = { true, true, false, true, 512 };
 	struct gic_want want = { .kind = GIC_AUTO, .cpus = 9 };
 
 	ck_assert_int_eq(gic_choose(&host, &want, &fail), -EINVAL);

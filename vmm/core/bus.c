@@ -96,7 +96,7 @@ static uint64_t truncated(uint64_t val, unsigned int size)
 	return val & UINT64_MAX >> (64 - 8 * size);
 }
 
-int bus_read(struct bus *bus, gpa_t addr, unsigned int size, uint64_t *val)
+int bus_read_by(struct bus *bus, unsigned int cpu, gpa_t addr, unsigned int size, uint64_t *val)
 {
 	const struct region *r = claim(bus, addr, size);
 	uint64_t off;
@@ -108,6 +108,7 @@ int bus_read(struct bus *bus, gpa_t addr, unsigned int size, uint64_t *val)
 	if (refused(r, off, size))
 		return 0;
 	pthread_mutex_lock(&r->dev->lock);
+	r->dev->initiator = cpu;
 	*val = truncated(r->read(r->dev, off, size), size);
 	pthread_mutex_unlock(&r->dev->lock);
 	return 0;
@@ -133,7 +134,7 @@ static bool ring(struct bus *bus, gpa_t addr, unsigned int size, uint64_t val)
 	return rung;
 }
 
-int bus_write(struct bus *bus, gpa_t addr, unsigned int size, uint64_t val)
+int bus_write_by(struct bus *bus, unsigned int cpu, gpa_t addr, unsigned int size, uint64_t val)
 {
 	const struct region *r;
 	uint64_t off;
@@ -148,6 +149,7 @@ int bus_write(struct bus *bus, gpa_t addr, unsigned int size, uint64_t val)
 	if (refused(r, off, size))
 		return 0;
 	pthread_mutex_lock(&r->dev->lock);
+	r->dev->initiator = cpu;
 	r->write(r->dev, off, size, val);
 	pthread_mutex_unlock(&r->dev->lock);
 	return 0;

@@ -61,6 +61,7 @@ struct device {
 	char name[24]; /* unique in the machine, as in the device tree: "pl011@9000000" */
 	/* Taken by bus and loop around each callback; device authors take none. */
 	pthread_mutex_t lock;
+	unsigned int initiator; /* the vCPU whose access a handler serves; the bus sets it */
 	struct device_env env;
 };
 

@@ -26,6 +26,12 @@ struct irqchip_ops {
 	 * before are sent. 0, or -errno: message() is the only way. May be NULL. The sender ends a
 	 * route before it closes the descriptor. */
 	int (*route)(struct irqchip *chip, struct msi_route *route, const struct msi *msi);
+	/* For a controller in userspace, NULL for one in the kernel. The line of a private interrupt
+	 * (INTID 16 to 31) of a CPU, from that CPU's thread. */
+	void (*private_line)(struct irqchip *chip, unsigned int cpu, unsigned int intid,
+			     bool level);
+	/* The CPU was reset, and sees its interrupt inputs low: they are driven again. May be NULL. */
+	void (*cpu_restarted)(struct irqchip *chip, unsigned int cpu);
 	/* Adds the controller's node, phandle FDT_PHANDLE_GIC. */
 	void (*describe)(struct irqchip *chip, struct fdt *fdt);
 	/* Saves or loads what the guest sees of it, while no vCPU runs; the devices' lines are set
@@ -52,6 +58,7 @@ struct irqchip {
 	const struct irqchip_ops *ops;
 	struct irqchip_frame frame;
 	bool takes_messages; /* message() leads somewhere, and FDT_PHANDLE_MSI is described */
+	uint64_t writes; /* of guests to its registers, those that vmm serves; for statistics */
 };
 
 #endif
