@@ -251,6 +251,15 @@ int inject_add(struct inject *inject, const struct inject_service *services, con
 	return err;
 }
 
+unsigned int inject_count(const struct inject *inject, const char *service)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < inject->nrules; i++)
+		n += !strcmp(inject->rules[i].service->name, service);
+	return n;
+}
+
 int inject_check(const struct inject *inject, unsigned int ncpus, struct fail *fail)
 {
 	for (unsigned int i = 0; i < inject->nrules; i++) {

@@ -43,7 +43,7 @@ struct inject_service {
 	const char *(*function)(unsigned int index);
 };
 
-/* The services that there are: inject_services.c. */
+/* The services that there are: vmm/inject_services.c. */
 extern const struct inject_service inject_services[];
 
 struct inject_rule {
@@ -66,6 +66,9 @@ struct inject {
  * that names the nearest match for a misspelt name. */
 int inject_add(struct inject *inject, const struct inject_service *services, const char *text,
 	       struct fail *fail);
+
+/* How many of the rules are for that service. */
+unsigned int inject_count(const struct inject *inject, const char *service);
 
 /* No rule names a CPU that a machine with `ncpus` does not have: 0, or -EINVAL with a sentence. */
 int inject_check(const struct inject *inject, unsigned int ncpus, struct fail *fail);

@@ -34,12 +34,12 @@ enum { WORD_MAX = 32 };
 
 static int add_service(const char *word, unsigned int *services, struct fail *fail)
 {
-	const char *known[SMCCC_SERVICES] = { NULL };
+	const char *known[SMCCC_SERVICES + 1] = { NULL };
 	char names[64] = "";
 	const char *near;
 
-	for (unsigned int i = SMCCC_OTHER + 1; i < SMCCC_SERVICES; i++) {
-		const char *name = smccc_service_name(i);
+	for (unsigned int i = SMCCC_OTHER + 1; i <= SMCCC_SERVICES; i++) {
+		const char *name = i < SMCCC_SERVICES ? smccc_service_name(i) : "its";
 		size_t len = strlen(names);
 
 		if (!strcmp(word, name)) {

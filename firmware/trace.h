@@ -29,7 +29,10 @@ struct trace {
 void trace_init(struct trace *trace, unsigned int services,
 		void (*line)(void *arg, const char *text), void *arg);
 
-/* "psci", "trng" or "psci,trng": adds them to *services. 0, or -EINVAL with a sentence that names
+/* What --trace can name besides services of the firmware: in the mask, behind theirs. */
+enum { TRACE_ITS = 1 << SMCCC_SERVICES, TRACE_FIRMWARE = TRACE_ITS - 1 };
+
+/* "psci", "trng", "its" or several of them with commas: adds them to *services. 0, or -EINVAL with a sentence that names
  * the nearest. */
 int trace_parse(const char *words, unsigned int *services, struct fail *fail);
 

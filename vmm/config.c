@@ -16,6 +16,7 @@
 
 static const char *const console_words[] = { "serial", "virtio", NULL };
 static const char *const transport_words[] = { "mmio", "pci", NULL };
+static const char *const its_words[] = { "kernel", "user", NULL };
 static const char *const psci_words[] = { "auto", "kernel", "user", NULL };
 static const char *const unmapped_words[] = { "ignore", "abort", "stop", NULL };
 const char *const config_pages_words[] = { "exact", "lazy", "off", NULL };
@@ -159,6 +160,9 @@ const struct opt config_options[] = {
 	  "messages, "
 	  "too (auto)",
 	  AT(irqchip), .choices = gic_kind_words },
+	{ "its", 0, OPT_CHOICE, NULL, "kernel|user",
+	  "who makes interrupts of messages with gicv3-its: the host's kernel, or vmm (kernel)",
+	  AT(its), .choices = its_words },
 	{ "spis", 0, OPT_UINT, NULL, "N", "shared peripheral interrupts (256)", AT(spis),
 	  .min = LAYOUT_SPIS_MIN, .max = GIC_SPIS_MAX },
 	{ "virtio-transport", 0, OPT_CHOICE, NULL, "mmio|pci",
@@ -169,10 +173,11 @@ const struct opt config_options[] = {
 	  AT(psci), .choices = psci_words },
 	{ "psci-version", 0, OPT_PARSE, NULL, "0.1|0.2|1.0|1.1|1.2|1.3",
 	  "the PSCI version that the guest sees", .parse = parse_psci_version },
-	{ "trace", 0, OPT_PARSE, NULL, "psci|trng", "log each firmware call, decoded; repeatable",
-	  .parse = parse_trace },
+	{ "trace", 0, OPT_PARSE, NULL, "psci|trng|its",
+	  "log each firmware call or ITS command, decoded; repeatable", .parse = parse_trace },
 	{ "inject", 0, OPT_PARSE, NULL, "SERVICE:FUNCTION=RESULT[@WHEN]",
-	  "make firmware calls fail: psci:CPU_ON=DENIED@2; repeatable", .parse = parse_inject },
+	  "make firmware calls or ITS commands fail: psci:CPU_ON=DENIED@2; repeatable",
+	  .parse = parse_inject },
 	{ "pmu", 0, OPT_FLAG, NULL, NULL, "give the guest a performance monitor", AT(pmu) },
 	{ "unmapped", 0, OPT_CHOICE, NULL, "ignore|abort|stop",
 	  "accesses where nothing is: read as zero, give an external abort, or end vmm with 33 "
@@ -239,6 +244,10 @@ int config_check_restored(const struct config *cfg, struct fail *fail)
 				"--balloon: the guest cannot be left with more than the %llu MiB "
 				"of --mem",
 				(unsigned long long)(cfg->mem >> 20));
+	if (cfg->its != CONFIG_ITS_USER &&
+	    (cfg->trace & TRACE_ITS || inject_count(&cfg->inject, "its")))
+		return fail_set(fail, EXIT_CONFIG, -EINVAL, "%s its needs --its user",
+				cfg->trace & TRACE_ITS ? "--trace" : "--inject");
 	return inject_check(&cfg->inject, cfg->cpus, fail);
 }
 

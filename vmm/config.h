@@ -15,6 +15,7 @@
  * point into the caller's words, which outlive it. */
 
 enum config_psci { CONFIG_PSCI_AUTO, CONFIG_PSCI_KERNEL, CONFIG_PSCI_USER };
+enum config_its { CONFIG_ITS_KERNEL, CONFIG_ITS_USER };
 enum config_pages { CONFIG_PAGES_EXACT, CONFIG_PAGES_LAZY, CONFIG_PAGES_OFF };
 enum config_transport { TRANSPORT_MMIO, TRANSPORT_PCI };
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
@@ -33,11 +34,12 @@ struct config {
 	uint64_t balloon; /* bytes that the guest is left with at first; 0: no balloon */
 	unsigned int console; /* enum config_console */
 	unsigned int irqchip; /* enum gic_kind */
+	unsigned int its; /* enum config_its */
 	unsigned int spis;
 	unsigned int transport; /* enum config_transport */
 	unsigned int psci; /* enum config_psci */
 	unsigned int psci_version; /* index in psci_version_words, plus 1; 0: not said */
-	unsigned int trace; /* mask of 1 << enum smccc_service */
+	unsigned int trace; /* mask of 1 << enum smccc_service, and TRACE_ITS */
 	struct inject inject;
 	unsigned int unmapped; /* enum vm_unmapped */
 	unsigned int mmio_pages; /* enum config_pages */

@@ -29,8 +29,9 @@ static int plan_kvm(struct machine *m, const struct machine_like *like, struct f
 		.cpus = m->cfg->cpus,
 		.spis = m->cfg->spis,
 		.ram_end = ram_end,
-		.ipa_bits = cpu_ipa_bits(gic_plan_end(m->cfg->cpus, ram_end)),
+		.user_its = m->cfg->its == CONFIG_ITS_USER,
 	};
+	m->gic.ipa_bits = cpu_ipa_bits(gic_plan_end(&m->gic));
 	m->vm->ncpus = m->cfg->cpus;
 	m->vm->unmapped = m->cfg->unmapped;
 	m->pages = m->cfg->mmio_pages;
@@ -57,7 +58,7 @@ static int plan_kvm(struct machine *m, const struct machine_like *like, struct f
 }
 
 /* Asked for, so no --loglevel hides it. */
-static void trace_line(void *arg, const char *text)
+void machine_trace_line(void *arg, const char *text)
 {
 	struct machine *m = arg;
 
@@ -68,15 +69,17 @@ static void trace_line(void *arg, const char *text)
 static int choose_psci(struct machine *m, bool can_forward, struct fail *fail)
 {
 	const struct config *cfg = m->cfg;
+	bool trace = cfg->trace & TRACE_FIRMWARE;
+	bool inject = cfg->inject.nrules > inject_count(&cfg->inject, "its");
 
 	if (cfg->psci == CONFIG_PSCI_USER && !can_forward)
 		return fail_set(fail, EXIT_CONFIG, -ENOTSUP,
 				"--psci user: this host's kernel does not forward firmware calls "
 				"(Linux 6.4 and later do); use --psci kernel");
 	m->user_psci = cfg->psci != CONFIG_PSCI_KERNEL && can_forward;
-	if (!m->user_psci && (cfg->trace || cfg->inject.nrules))
+	if (!m->user_psci && (trace || inject))
 		return fail_set(fail, EXIT_CONFIG, -ENOTSUP, "%s needs --psci user%s",
-				cfg->trace ? "--trace" : "--inject",
+				trace ? "--trace" : "--inject",
 				can_forward ? ""
 					    : ", which this host's kernel cannot do: it does not "
 					      "forward firmware calls");
@@ -105,8 +108,7 @@ static int plan_firmware(struct machine *m, struct fail *fail)
 	if (err)
 		return fail_set(fail, EXIT_HOST, err, "out of memory");
 	m->trng.entropy = trng_host_entropy;
-	trace_init(&m->trace, m->cfg->trace, trace_line, m);
-	m->inject = m->cfg->inject;
+	trace_init(&m->trace, m->cfg->trace, machine_trace_line, m);
 	m->smccc = (struct smccc){
 		.psci = &m->psci,
 		.trng = &m->trng,
@@ -230,6 +232,7 @@ int machine_create(const struct config *cfg, const struct machine_like *like, st
 	*out = m;
 	m->cfg = cfg;
 	m->log = log;
+	m->inject = cfg->inject;
 	m->bootargs = cfg->params ? cfg->params : cfg->nodefaults ? "" : default_bootargs(cfg);
 	err = vm_create(log, &m->vm, fail);
 	if (!err)
@@ -355,8 +358,9 @@ void machine_print(const struct machine *m, FILE *out)
 	fprintf(out, "cpus: %u%s%s%s%s\n", m->cfg->cpus, m->vm->model.sve ? ", SVE" : "",
 		m->vm->model.pauth ? ", pointer authentication" : "",
 		m->vm->model.pmu ? ", PMU" : "", m->vm->model.pvtime ? ", stolen time" : "");
-	fprintf(out, "irqchip: %s, in %s\n", gic_kind_words[m->gic.kind],
-		gic_kind_in_kernel(m->gic.kind) ? "the kernel" : "userspace");
+	fprintf(out, "irqchip: %s, in %s%s\n", gic_kind_words[m->gic.kind],
+		gic_kind_in_kernel(m->gic.kind) ? "the kernel" : "userspace",
+		m->gic.user_its ? ", its ITS in userspace" : "");
 	fprintf(out, "mmio pages: %s\n", config_pages_words[m->pages]);
 	fprintf(out, "psci: %s, in %s\n", psci_version_name(m->psci_version),
 		m->user_psci ? "userspace" : "the kernel");

@@ -6,6 +6,7 @@
 #include "arch/arm64/layout.h"
 #include "devices/gicv2m.h"
 #include "devices/gpio.h"
+#include "devices/its.h"
 #include "devices/pci.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
@@ -15,6 +16,7 @@
 #include "virtio/pci.h"
 #include "virtio/rng.h"
 #include "vmm/core/chardev.h"
+#include "vmm/its_sink.h"
 #include "vmm/machine_priv.h"
 
 static struct device_env env_at(struct machine *m, gpa_t base, uint32_t spi, bool edge)
@@ -156,6 +158,38 @@ static int add_gicv2m(struct machine *m, struct fail *fail)
 	return 0;
 }
 
+static bool inject_its(void *arg, const char *command, int64_t *result)
+{
+	return inject_hit(&((struct machine *)arg)->inject, "its", command, 0, result);
+}
+
+/* Before every device that sends messages: a restored one may do so at once. */
+static int add_its(struct machine *m, struct fail *fail)
+{
+	struct device_env env = env_at(m, LAYOUT_ITS_BASE, 0, true);
+	const struct its_config cfg = {
+		.cpus = m->cfg->cpus,
+		.sink = its_sink(m->vm),
+		.trace = m->cfg->trace & TRACE_ITS ? machine_trace_line : NULL,
+		.trace_arg = m,
+		.inject = inject_count(&m->inject, "its") ? inject_its : NULL,
+		.inject_arg = m,
+	};
+	struct device *dev;
+	int err;
+
+	if (!m->gic.user_its)
+		return 0;
+	err = its_create(&env, &cfg, &dev, fail);
+	if (!err)
+		err = vm_add_device(m->vm, dev, fail);
+	if (!err)
+		m->vm->chip->frame = (struct irqchip_frame){ .dev = dev,
+							     .describe = its_describe,
+							     .message = its_message };
+	return err;
+}
+
 static int add_disks(struct machine *m, struct fail *fail)
 {
 	int err = 0;
@@ -277,8 +311,8 @@ static int add_ports(struct machine *m, struct fail *fail)
 
 /* One builder for each kind of device, in the order of their creation and so of their slots. */
 static int (*const builders[])(struct machine *m, struct fail *fail) = {
-	add_gicv2m, add_pci, add_console, add_rtc,  add_gpio,
-	add_disks,  add_rng, add_balloon, add_nets, add_ports,
+	add_gicv2m, add_its, add_pci,	  add_console, add_rtc,	  add_gpio,
+	add_disks,  add_rng, add_balloon, add_nets,    add_ports,
 };
 
 int machine_add_devices(struct machine *m, struct fail *fail)

@@ -40,6 +40,9 @@ struct machine {
 	struct smccc smccc;
 };
 
+/* Where lines of --trace go; `arg` is the machine. Any thread. */
+void machine_trace_line(void *arg, const char *text);
+
 /* Makes every device, in the order of their slots; what leaves traces on the host comes last. */
 int machine_add_devices(struct machine *m, struct fail *fail);
 

@@ -8,7 +8,11 @@
 
 #include "arch/arm64/hypercall.h"
 #include "arch/arm64/layout.h"
+#include "arch/arm64/vgic.h"
+#include "arch/arm64/vgic_hidden.h"
 #include "firmware/psci.h"
+
+_Static_assert((int)GUEST_RAM_MAX + (int)PAGES_MAX <= (int)HIDDEN_SLOT, "KVM's memory slots");
 
 static const char *kvm_hint(int err)
 {
@@ -295,13 +299,19 @@ static void wake_all(struct vm *vm)
 			pthread_cond_signal(&vm->vcpus[i].wake);
 }
 
+static void kick_all(struct vm *vm, const struct vcpu *but)
+{
+	for (unsigned int i = 0; i < vm->ncpus; i++)
+		if (&vm->vcpus[i] != but && vm->vcpus[i].started)
+			vcpu_kick(&vm->vcpus[i]);
+}
+
 static void set_request(struct vm *vm, enum vm_request request)
 {
 	pthread_mutex_lock(&vm->run_lock);
 	vm->request = request;
-	for (unsigned int i = 0; request != VM_RUN && i < vm->ncpus; i++)
-		if (vm->vcpus[i].started)
-			vcpu_kick(&vm->vcpus[i]);
+	if (request != VM_RUN)
+		kick_all(vm, NULL);
 	wake_all(vm);
 	/* One that holds the others waits for them no more. */
 	pthread_cond_broadcast(&vm->all_parked);
@@ -380,12 +390,17 @@ bool vm_hold_others(struct vm *vm, const struct vcpu *self)
 	bool held;
 
 	pthread_mutex_lock(&vm->run_lock);
+	while (vm->holder == vm) {
+		vm->waiting++;
+		pthread_cond_broadcast(&vm->all_parked);
+		pthread_cond_wait(&vm->all_parked, &vm->run_lock);
+		vm->waiting--;
+	}
 	held = vm->request != VM_STOP && !vm->holder;
 	if (held)
 		vm->holder = self;
-	for (unsigned int i = 0; held && i < vm->ncpus; i++)
-		if (&vm->vcpus[i] != self && vm->vcpus[i].started)
-			vcpu_kick(&vm->vcpus[i]);
+	if (held)
+		kick_all(vm, self);
 	while (held && vm->parked < started_threads(vm) - 1) {
 		pthread_cond_wait(&vm->all_parked, &vm->run_lock);
 		held = vm->request != VM_STOP;
@@ -401,7 +416,32 @@ void vm_release_others(struct vm *vm)
 	pthread_mutex_lock(&vm->run_lock);
 	vm->holder = NULL;
 	wake_all(vm);
+	pthread_cond_broadcast(&vm->all_parked);
 	pthread_mutex_unlock(&vm->run_lock);
+}
+
+/* A vCPU holds the others but briefly, and waits for nobody else meanwhile. */
+bool vm_hold(struct vm *vm)
+{
+	bool held;
+
+	pthread_mutex_lock(&vm->run_lock);
+	while (vm->holder)
+		pthread_cond_wait(&vm->all_parked, &vm->run_lock);
+	held = vm->powered && vm->request != VM_STOP;
+	if (held) {
+		vm->holder = vm;
+		kick_all(vm, NULL);
+	}
+	while (held && vm->parked + vm->waiting < started_threads(vm))
+		pthread_cond_wait(&vm->all_parked, &vm->run_lock);
+	pthread_mutex_unlock(&vm->run_lock);
+	return held;
+}
+
+void vm_release(struct vm *vm)
+{
+	vm_release_others(vm);
 }
 
 /* Under run_lock, which vm_wake() takes after PSCI has changed its mind: no wake is lost. */

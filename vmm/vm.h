@@ -73,7 +73,10 @@ struct vm {
 	pthread_cond_t all_parked; /* `parked` has grown; vCPUs wait for their own `wake` */
 	enum vm_request request; /* under run_lock */
 	unsigned int parked; /* vCPU threads that wait, under run_lock */
-	const struct vcpu *holder; /* the others stay parked for it, under run_lock; or NULL */
+	/* Under run_lock: for whom the others stay parked, a vCPU or, by the address of this struct,
+	 * the loop thread; or NULL. And how many vCPU threads wait for the latter. */
+	const void *holder;
+	unsigned int waiting;
 	_Atomic int end; /* enum vm_end; the first cause wins */
 	int quit_code; /* exit code that goes with VM_END_QUIT */
 };
@@ -129,6 +132,15 @@ void vm_wake(struct vm *vm, unsigned int cpu);
  */
 bool vm_hold_others(struct vm *vm, const struct vcpu *self);
 void vm_release_others(struct vm *vm);
+
+/*
+ * For the loop thread: every vCPU is parked, or waits to hold the others, when it returns, and stays
+ * so until vm_release(). Less than a pause: the guest's counter goes on, and so do devices. False,
+ * and nothing to release, while the machine is off or is to stop. No lock held that a vCPU's thread
+ * may wait for.
+ */
+bool vm_hold(struct vm *vm);
+void vm_release(struct vm *vm);
 
 /* For vCPU threads, after a kick: waits while the request is VM_PAUSE, and while the CPU is off;
  * false means stop. */

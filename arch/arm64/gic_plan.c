@@ -80,6 +80,11 @@ int gic_choose(const struct gic_host *host, struct gic_want *want, struct fail *
 			fail, EXIT_CONFIG, -ENODEV,
 			"--irqchip %s: this host's KVM cannot; it can %s; use that, or auto",
 			gic_kind_words[want->kind], kinds);
+	if (want->user_its && !gic_kind_has_its(want->kind))
+		return fail_set(fail, EXIT_CONFIG, -ENODEV,
+				"--its user: %s has no ITS; this host's KVM can %s; use --irqchip "
+				"gicv3-its where it can, or leave --its out",
+				gic_kind_words[want->kind], kinds);
 	if (gic_kind_model(want->kind) == GIC_MODEL_V2 && max > GIC_V2_CPUS_MAX)
 		max = GIC_V2_CPUS_MAX;
 	if (want->cpus > max)
@@ -99,11 +104,23 @@ static uint64_t high_base(uint64_t ram_end)
 	return (ram_end + LAYOUT_GICR_ALIGN - 1) & -LAYOUT_GICR_ALIGN;
 }
 
-uint64_t gic_plan_end(unsigned int cpus, uint64_t ram_end)
+static uint64_t redist_end(const struct gic_want *want)
 {
-	unsigned int high = high_cpus(cpus);
+	unsigned int high = high_cpus(want->cpus);
 
-	return high ? high_base(ram_end) + high * LAYOUT_GICR_CPU_SIZE : ram_end;
+	return high ? high_base(want->ram_end) + high * LAYOUT_GICR_CPU_SIZE : want->ram_end;
+}
+
+static uint64_t its_base(const struct gic_want *want)
+{
+	/* Some programs find the end of RAM by looking whether anything answers behind it. */
+	return want->user_its ? high_base(redist_end(want) + LAYOUT_GICR_ALIGN) : LAYOUT_ITS_BASE;
+}
+
+uint64_t gic_plan_end(const struct gic_want *want)
+{
+	return want->user_its ? its_base(want) + LAYOUT_ITS_SIZE + GIC_HIDDEN_MEM
+			      : redist_end(want);
 }
 
 uint32_t gic_plan_irqs(unsigned int spis)
@@ -128,7 +145,7 @@ static int place_v3(const struct gic_want *want, struct gic_layout *layout, stru
 	if (!err && high)
 		err = gic_layout_region(layout, high, high_base(want->ram_end), 0, 1, fail);
 	if (!err && gic_kind_has_its(want->kind))
-		err = gic_layout_place(layout, GIC_V3_ITS, LAYOUT_ITS_BASE, fail);
+		err = gic_layout_place(layout, GIC_V3_ITS, its_base(want), fail);
 	return err;
 }
 

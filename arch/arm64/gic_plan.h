@@ -30,7 +30,12 @@ struct gic_want {
 	unsigned int spis; /* GIC_SPIS_MIN to GIC_SPIS_MAX */
 	uint64_t ram_end; /* redistributors for which there is no room below RAM go behind it */
 	unsigned int ipa_bits;
+	/* The guest's ITS is not the kernel's, which then is behind all else, with GIC_HIDDEN_MEM of
+	 * memory for its tables behind it: the hidden ITS (vgic_hidden.h). */
+	bool user_its;
 };
+
+enum { GIC_HIDDEN_MEM = 0x110000 };
 
 /* Resolves GIC_AUTO. -ENODEV (EXIT_HOST: it has none at all; EXIT_CONFIG: not the one that is
  * wanted) and -EINVAL (too many CPUs for it), in a sentence that names what the host can do. */
@@ -40,8 +45,8 @@ int gic_choose(const struct gic_host *host, struct gic_want *want, struct fail *
  * 0, or an errno of gic_layout.h. `want->kind` is not GIC_AUTO. */
 int gic_plan(const struct gic_want *want, struct gic_layout *layout, struct fail *fail);
 
-/* The address behind the controller and RAM, whatever its kind. */
-uint64_t gic_plan_end(unsigned int cpus, uint64_t ram_end);
+/* The address behind the controller and RAM, whatever its kind; uses cpus, ram_end, user_its. */
+uint64_t gic_plan_end(const struct gic_want *want);
 
 /* What KVM_DEV_ARM_VGIC_GRP_NR_IRQS is told: private interrupts included, whole words. */
 uint32_t gic_plan_irqs(unsigned int spis);

@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include "arch/arm64/cpu.h"
+#include "arch/arm64/gic_dt.h"
+#include "arch/arm64/vgic_hidden.h"
 #include "arch/arm64/vgic_routes.h"
 #include "arch/arm64/vgic_state.h"
 #include "vmm/core/device.h"
-#include "vmm/core/fdt.h"
 
 /* A device's line. Its eventfd is made when it is first pulsed, or asked for. */
 struct line {
@@ -32,6 +33,8 @@ struct vgic {
 	bool started;
 	int fd, its_fd;
 	struct vgic_routes routes;
+	bool user_its; /* its_fd is the hidden ITS's */
+	struct hidden_its hidden;
 };
 
 /* The planned frames as KVM calls them, in the order of enum gic_frame. */
@@ -143,7 +146,7 @@ static int vgic_message(struct irqchip *chip, const struct msi *msi)
 
 	if (chip->frame.dev)
 		return chip->frame.message(chip->frame.dev, msi);
-	if (!vgic->started || !gic_kind_has_its(vgic->kind))
+	if (!vgic->started || !gic_kind_has_its(vgic->kind) || vgic->user_its)
 		return -ENXIO;
 	return kvm_signal_msi(vgic->kvm, msi->addr, msi->data, msi->device);
 }
@@ -157,7 +160,7 @@ static int vgic_route(struct irqchip *chip, struct msi_route *route, const struc
 		vgic_routes_drop(&vgic->routes, route);
 		return 0;
 	}
-	if (chip->frame.dev)
+	if (chip->frame.spi)
 		spi = chip->frame.spi(chip->frame.dev, msi);
 	if (chip->frame.dev ? spi < 0 : !gic_kind_has_its(vgic->kind)) {
 		vgic_routes_drop(&vgic->routes, route);
@@ -242,6 +245,8 @@ int vgic_start(struct irqchip *chip, struct fail *fail)
 
 	if (!err)
 		err = init_device(vgic->its_fd);
+	if (!err && vgic->user_its)
+		err = hidden_its_start(&vgic->hidden, vgic->kvm, vgic->its_fd);
 	if (err)
 		return fail_set(fail, EXIT_HOST, err, "cannot initialise the in-kernel %s: %s",
 				gic_kind_words[vgic->kind], strerror(-err));
@@ -275,6 +280,7 @@ void vgic_detach(struct irqchip *chip)
 	for (const struct line *line = vgic->lines; vgic->started && line; line = line->next)
 		if (line->fd >= 0)
 			kvm_irqfd(vgic->kvm, line->fd, line->spi, false);
+	hidden_its_stop(&vgic->hidden);
 	close_device(&vgic->its_fd);
 	close_device(&vgic->fd);
 	vgic->started = false;
@@ -296,64 +302,56 @@ int vgic_its_device(struct irqchip *chip)
 	return container_of(chip, struct vgic, chip)->its_fd;
 }
 
-/* --- device tree and life --------------------------------------------------------------------- */
+/* --- behind a userspace ITS -------------------------------------------------------------------- */
 
-static void add_reg(uint32_t *cells, unsigned int *n, uint64_t base, uint64_t size)
+int vgic_hidden_restart(struct irqchip *chip)
 {
-	cells[(*n)++] = base >> 32;
-	cells[(*n)++] = (uint32_t)base;
-	cells[(*n)++] = size >> 32;
-	cells[(*n)++] = (uint32_t)size;
+	struct vgic *vgic = container_of(chip, struct vgic, chip);
+
+	return vgic->started ? hidden_its_restart(&vgic->hidden) : -ENXIO;
 }
 
-/* Distributor, then CPU interface or redistributor regions (arm,gic.yaml, arm,gic-v3.yaml). */
-static void describe_frames(const struct gic_layout *layout, struct fdt *fdt)
+int vgic_hidden_commands(struct irqchip *chip, const uint64_t (*commands)[4], size_t n,
+			 bool enabled)
 {
-	const enum gic_frame dist = layout->model == GIC_MODEL_V2 ? GIC_V2_DIST : GIC_V3_DIST;
-	uint32_t cells[4 * (2 + GIC_REGIONS_MAX)];
-	unsigned int n = 0;
+	struct vgic *vgic = container_of(chip, struct vgic, chip);
+	int err = vgic->started ? hidden_its_run(&vgic->hidden, commands, n) : -ENXIO;
 
-	add_reg(cells, &n, layout->frames[dist], gic_frame_size(dist));
-	if (layout->model == GIC_MODEL_V2)
-		add_reg(cells, &n, layout->frames[GIC_V2_CPUIF], gic_frame_size(GIC_V2_CPUIF));
-	for (unsigned int i = 0; i < layout->nregions; i++)
-		add_reg(cells, &n, layout->regions[i].base, gic_region_size(layout, i));
-	dt_cells_n(fdt, "reg", cells, n);
-	if (layout->nregions > 1)
-		dt_u32(fdt, "#redistributor-regions", layout->nregions);
+	return err ? err : hidden_its_enable(&vgic->hidden, enabled);
 }
 
-static void describe_its(uint64_t base, struct fdt *fdt)
+int vgic_hidden_intids(struct irqchip *chip, uint32_t *intids)
 {
-	dt_node(fdt, "msi-controller@%llx", (unsigned long long)base);
-	dt_str(fdt, "compatible", "arm,gic-v3-its");
-	dt_reg(fdt, base, gic_frame_size(GIC_V3_ITS));
-	dt_empty(fdt, "msi-controller");
-	dt_u32(fdt, "#msi-cells", 1);
-	dt_u32(fdt, "phandle", FDT_PHANDLE_MSI);
-	dt_end(fdt);
+	enum { PROPBASER = 0x70, IDBITS = 0x1f, IDBITS_MAX = 15 };
+	const struct vgic *vgic = container_of(chip, struct vgic, chip);
+	uint32_t low = 0;
+	/* It is the same register for all of KVM's redistributors. */
+	int err = vgic->started ? kvm_attr_get(vgic->fd, KVM_DEV_ARM_VGIC_GRP_REDIST_REGS,
+					       vgic_redist_attr(0, PROPBASER), &low)
+				: -ENXIO;
+
+	low &= IDBITS;
+	*intids = 2U << (low < IDBITS_MAX ? low : IDBITS_MAX);
+	return err;
 }
+
+int vgic_hidden_message(struct irqchip *chip, uint32_t device, uint32_t event)
+{
+	enum { TRANSLATER = 0x10040 };
+	const struct vgic *vgic = container_of(chip, struct vgic, chip);
+
+	if (!vgic->started)
+		return -ENXIO;
+	return kvm_signal_msi(vgic->kvm, vgic->hidden.base + TRANSLATER, event, device);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void vgic_describe(struct irqchip *chip, struct fdt *fdt)
 {
-	const struct gic_layout *layout = &container_of(chip, struct vgic, chip)->layout;
-	bool v2 = layout->model == GIC_MODEL_V2;
+	const struct vgic *vgic = container_of(chip, struct vgic, chip);
 
-	dt_node(fdt, "interrupt-controller@%llx",
-		(unsigned long long)layout->frames[v2 ? GIC_V2_DIST : GIC_V3_DIST]);
-	dt_str(fdt, "compatible", v2 ? "arm,cortex-a15-gic" : "arm,gic-v3");
-	describe_frames(layout, fdt);
-	dt_empty(fdt, "interrupt-controller");
-	dt_u32(fdt, "#interrupt-cells", 3);
-	dt_u32(fdt, "#address-cells", 2);
-	dt_u32(fdt, "#size-cells", 2);
-	dt_empty(fdt, "ranges");
-	dt_u32(fdt, "phandle", FDT_PHANDLE_GIC);
-	if (layout->frames[GIC_V3_ITS] != GIC_UNSET)
-		describe_its(layout->frames[GIC_V3_ITS], fdt);
-	if (chip->frame.dev)
-		chip->frame.describe(chip->frame.dev, fdt);
-	dt_end(fdt);
+	gic_describe(&vgic->layout, !vgic->user_its, &chip->frame, fdt);
 }
 
 /* The kernel delivers an irqfd's signal some time later; to take the irqfd away waits for that. */
@@ -376,6 +374,7 @@ static struct vgic_view view_of(const struct vgic *vgic)
 	return (struct vgic_view){
 		.fd = vgic->fd,
 		.its_fd = vgic->its_fd,
+		.hidden_its = vgic->user_its,
 		.v3 = vgic->layout.model == GIC_MODEL_V3,
 		.cpus = vgic->layout.ncpus,
 		.irqs = vgic->nr_irqs,
@@ -408,6 +407,7 @@ static void vgic_destroy(struct irqchip *chip)
 
 	vgic_detach(chip);
 	vgic_routes_fini(&vgic->routes);
+	hidden_its_fini(&vgic->hidden);
 	while (vgic->lines) {
 		struct line *line = vgic->lines;
 
@@ -449,7 +449,11 @@ int vgic_create(const struct gic_want *want, struct irqchip **out, struct fail *
 	vgic->nr_irqs = gic_plan_irqs(want->spis);
 	vgic->fd = vgic->its_fd = -1;
 	vgic_routes_init(&vgic->routes, vgic->nr_irqs - 32);
+	vgic->user_its = want->user_its;
 	err = gic_plan(want, &vgic->layout, fail);
+	if (!err && want->user_its &&
+	    hidden_its_init(&vgic->hidden, vgic->layout.frames[GIC_V3_ITS]))
+		err = fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory for the hidden ITS");
 	if (err)
 		vgic_destroy(&vgic->chip);
 	else

@@ -3,6 +3,7 @@
 #define ARCH_ARM64_VGIC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "arch/arm64/gic_plan.h"
@@ -45,6 +46,18 @@ bool vgic_owns(struct irqchip *chip, uint64_t addr);
 /* The descriptor of the controller's KVM device, for its attributes; -1 while detached. */
 int vgic_device(struct irqchip *chip);
 int vgic_its_device(struct irqchip *chip);
+
+/*
+ * With want->user_its the kernel's ITS is hidden (vgic_hidden.h), and the guest's is a device of the
+ * machine's: what that one sends on. All 0 or -errno, -ENXIO while detached; the first three with no
+ * vCPU in KVM_RUN. Commands are of four words (IHI 0069, 5.3).
+ */
+int vgic_hidden_restart(struct irqchip *chip);
+int vgic_hidden_commands(struct irqchip *chip, const uint64_t (*commands)[4], size_t n,
+			 bool enabled);
+/* LPIs are below *intids, by the redistributors' GICR_PROPBASER. */
+int vgic_hidden_intids(struct irqchip *chip, uint32_t *intids);
+int vgic_hidden_message(struct irqchip *chip, uint32_t device, uint32_t event);
 
 /* What KVM calls a frame: an attribute of KVM_DEV_ARM_VGIC_GRP_ADDR. */
 uint64_t vgic_frame_attr(enum gic_frame frame);

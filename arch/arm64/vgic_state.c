@@ -279,7 +279,7 @@ void vgic_state(const struct vgic_view *view, struct state *s, struct findings *
 	for (size_t i = 0; words && i < n; i++)
 		state_row(view, &rows[i], words, s, refused);
 	free(words);
-	if (view->its_fd >= 0)
+	if (view->its_fd >= 0 && !view->hidden_its)
 		its_state(view, s, refused);
 }
 
@@ -334,6 +334,6 @@ void vgic_debug(const struct vgic_view *view, struct json_out *out)
 	else
 		debug_rows(view, "gic", v2_rows, sizeof(v2_rows) / sizeof(v2_rows[0]), out);
 	its.fd = view->its_fd;
-	if (its.fd >= 0)
+	if (its.fd >= 0 && !view->hidden_its)
 		debug_rows(&its, "its", its_rows, ITS_ROWS, out);
 }

@@ -11,6 +11,7 @@
 /* An in-kernel controller that is initialised and of which no vCPU runs. */
 struct vgic_view {
 	int fd, its_fd; /* its_fd: -1 without an ITS */
+	bool hidden_its; /* it is not the guest's: of its state there are only pending LPIs */
 	bool v3;
 	unsigned int cpus, irqs; /* vCPUs; INTIDs, SGIs and PPIs included */
 };

@@ -51,6 +51,10 @@ if [ $gic -eq 2 ]; then
 	guest gicv2m        5 '--irqchip gicv2m'
 else
 	guest 'smp 20'     13 '-c 20' 'smp: 20 cpus'
+	limit=60
+	args='its=kernel' guest 'its kernel' 38 '--irqchip gicv3-its -c 2'
+	args='its=user' guest 'its user' 40 '--irqchip gicv3-its --its user -c 2 --loglevel error'
+	limit=20
 	args='spis=960' guest 'spis gicv3-its' 3 '--irqchip gicv3-its --spis 960'
 	args='cpus=256' guest 'redist 256' 3 '--irqchip gicv3 -c 256'
 	args='cpus=124 its=1' guest 'redist 124' 3 '--irqchip gicv3-its -c 124'

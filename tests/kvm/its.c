@@ -55,7 +55,7 @@ static void need(int err, const char *what)
 
 static void create(struct vm *vm, void *ram)
 {
-	const struct gic_want want = { GIC_V3_WITH_ITS, 1, LAYOUT_SPIS, RAM + RAM_SIZE, 32 };
+	const struct gic_want want = { GIC_V3_WITH_ITS, 1, LAYOUT_SPIS, RAM + RAM_SIZE, 32, false };
 	struct cpu_model model = { 0 };
 	struct fail fail = { 0 };
 

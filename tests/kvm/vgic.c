@@ -67,7 +67,7 @@ static void create(struct vm *vm, enum gic_kind kind, unsigned int cpus, unsigne
 	need(kvm_open(&vm->kvm), &fail, "/dev/kvm");
 	open_vm(vm);
 	vm->host = vgic_host(&vm->kvm);
-	vm->want = (struct gic_want){ kind, cpus, spis, RAM_END, 32 };
+	vm->want = (struct gic_want){ kind, cpus, spis, RAM_END, 32, false };
 	need(gic_choose(&vm->host, &vm->want, &fail), &fail, "kind");
 	need(vgic_create(&vm->want, &vm->chip, &fail), &fail, "plan");
 }

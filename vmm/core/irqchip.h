@@ -50,7 +50,7 @@ struct irqchip_frame {
 	void (*describe)(const struct device *dev, struct fdt *fdt);
 	/* 0 or -ENXIO: no number of this frame, or not its address. */
 	int (*message)(struct device *dev, const struct msi *msi);
-	/* The SPI that the message stands for, or -ENXIO. */
+	/* The SPI that the message stands for, or -ENXIO; NULL: none does. */
 	int (*spi)(const struct device *dev, const struct msi *msi);
 };
 

@@ -29,7 +29,7 @@ enum {
 
 #define AFFINITY 0xff00ffffffUL
 
-static u64 redistributor(unsigned int cpu)
+u64 gic_redistributor(unsigned int cpu)
 {
 	u64 aff = machine.mpidr[cpu] & AFFINITY;
 
@@ -48,7 +48,7 @@ static u64 redistributor(unsigned int cpu)
 
 static void init_v3(unsigned int cpu)
 {
-	u64 rd = redistributor(cpu);
+	u64 rd = gic_redistributor(cpu);
 
 	if (cpu == 0)
 		w32(GICD + CTLR, 1 << 4 | 1 << 1); /* ARE, group 1 */
@@ -79,7 +79,7 @@ void gic_enable(unsigned int cpu, unsigned int intid, bool edge)
 	u32 config;
 
 	if (machine.gic == 3 && intid < 32)
-		base = redistributor(cpu) + GICR_SGI;
+		base = gic_redistributor(cpu) + GICR_SGI;
 	config = r32(base + ICFGR + intid / 16 * 4) & ~(2U << intid % 16 * 2);
 	if (intid >= 32)
 		w32(base + ICFGR + intid / 16 * 4, config | (edge ? 2U << intid % 16 * 2 : 0));
@@ -111,9 +111,9 @@ void gic_sgi(unsigned int to_cpu, unsigned int intid)
 void gic_dispatch(void)
 {
 	u32 iar = machine.gic == 3 ? sysreg_read(ICC_IAR1) : r32(GICC_IAR);
-	unsigned int intid = iar & 0x3ff;
+	unsigned int intid = machine.gic == 3 ? iar & 0xffffff : iar & 0x3ff;
 
-	if (intid >= 1020)
+	if (intid >= 1020 && intid < 1024)
 		return;
 	if (irq_handler)
 		irq_handler(intid);

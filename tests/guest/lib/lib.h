@@ -152,6 +152,8 @@ void gic_init(unsigned int cpu); /* on each CPU that takes interrupts, the boot 
 /* Enables an interrupt on the calling CPU (`cpu`), SPIs routed to it. */
 void gic_enable(unsigned int cpu, unsigned int intid, bool edge);
 void gic_sgi(unsigned int to_cpu, unsigned int intid);
+/* GICv3: the redistributor's frame of the CPU. */
+u64 gic_redistributor(unsigned int cpu);
 
 /* --- start.S ----------------------------------------------------------------------------------- */
 void secondary_entry(void);
