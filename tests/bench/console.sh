@@ -23,10 +23,10 @@ exits_of() {
 	user=$(awk '{ v[NR] = $1 } END { printf "%.2f", (v[2] - v[1]) / 500 }' user)
 }
 
-repeat 3 once
+repeat 2 once
 compare 'hvc0, per KB' instructions
 # kvmtool's own virtio-mmio, taken before.
-quote 'hvc0, per KB' instructions 108000
+quote 'hvc0, per KB' instructions 126000
 exits_of ours
 ours=$user
 exits_of qemu
