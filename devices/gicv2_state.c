@@ -72,8 +72,10 @@ static void shared_state(struct gicv2 *d, struct gicv2_bank *bank, struct state 
 void gicv2_state(struct device *dev, struct state *s)
 {
 	struct gicv2 *d = container_of(dev, struct gicv2, dev);
-	uint32_t cpus = d->cfg.cpus, irqs = d->cfg.irqs;
+	uint32_t cpus = d->cfg.cpus, irqs = d->cfg.irqs, levels[GICV2_IRQS_MAX / 32];
 
+	for (unsigned int n = 1; n < d->nbanks; n++)
+		levels[n - 1] = d->shared[n - 1].level;
 	state_u32(s, "cpus", &cpus);
 	state_check(s, cpus == d->cfg.cpus, "cpus");
 	state_u32(s, "irqs", &irqs);
@@ -85,11 +87,11 @@ void gicv2_state(struct device *dev, struct state *s)
 		shared_state(d, &d->shared[n - 1], s);
 	if (!s->loading)
 		return;
-	if (s->err) {
-		for (unsigned int n = 1; n < d->nbanks; n++)
-			d->shared[n - 1].level = 0;
+	/* What is refused leaves it reset, and the lines as their devices drive them. */
+	for (unsigned int n = 1; s->err && n < d->nbanks; n++)
+		d->shared[n - 1].level = levels[n - 1];
+	if (s->err)
 		dev->ops->reset(dev);
-	}
 	gicv2_settle(d);
 }
 

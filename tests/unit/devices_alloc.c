@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "devices/gicv2.h"
 #include "devices/gicv2m.h"
 #include "devices/gpio.h"
 #include "devices/pl011.h"
@@ -57,7 +58,7 @@ static int make_boot(struct fail *fail)
 /* The sanitizers replace malloc themselves, and look for leaks in the other test. */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-enum { DEVICES = 4 };
+enum { DEVICES = 5 };
 
 static int finish(int err, struct device **dev)
 {
@@ -94,8 +95,24 @@ static int make_gicv2m(struct fail *fail)
 	return finish(gicv2m_create(&board.env, 64, &dev, fail), &dev);
 }
 
+static void drive(void *arg, unsigned int cpu, enum gicv2_input input, bool level)
+{
+	(void)arg, (void)cpu, (void)input, (void)level;
+}
+
+static int make_gicv2(struct fail *fail)
+{
+	const struct gicv2_config cfg = { BOARD_BASE + 0x10000, 4, 288, drive, NULL };
+	struct irqchip *chip = NULL;
+	int err = gicv2_create(&board.env, &cfg, &chip, fail);
+
+	if (!err)
+		chip->ops->destroy(chip);
+	return err;
+}
+
 static int (*const makers[DEVICES])(struct fail *fail) = { make_pl011, make_pl031, make_gpio,
-							   make_gicv2m };
+							   make_gicv2m, make_gicv2 };
 
 void *__libc_calloc(size_t n, size_t size);
 
