@@ -90,11 +90,9 @@ static void put_clear(struct its *its, uint32_t device, uint32_t event)
 	put_event(its, CMD_CLEAR, device, event);
 }
 
-void its_out_mapc(struct its *its, uint32_t icid)
+void its_out_mapc(struct its *its, uint32_t icid, bool valid)
 {
-	const struct coll *coll = &its->colls[icid];
-
-	put(its, CMD_MAPC, 0, icid | (coll->valid ? VALID | (uint64_t)coll->cpu << 16 : 0), 0);
+	put(its, CMD_MAPC, 0, icid | (valid ? VALID | (uint64_t)its->colls[icid].cpu << 16 : 0), 0);
 }
 
 void its_out_mapd(struct its *its, uint32_t device)
@@ -108,7 +106,7 @@ void its_out_mapd(struct its *its, uint32_t device)
 void its_out_mapti(struct its *its, uint32_t device, uint32_t event, const struct ite *ite)
 {
 	put(its, CMD_MAPTI | (uint64_t)device << 32, event | (uint64_t)ite->intid << 32,
-	    its_coll_id(its, ite->coll), 0);
+	    ite->coll ? its_coll_id(its, ite->coll) : 0, 0);
 }
 
 /* A command about one event goes on as it is. */
@@ -209,7 +207,7 @@ static int cmd_mapc(struct its *its, const struct its_call *call)
 		its_coll_map(its, icid, cpu);
 	else
 		its_coll_unmap(its, icid);
-	its_out_mapc(its, icid);
+	its_out_mapc(its, icid, valid);
 	return 0;
 }
 
@@ -291,7 +289,7 @@ static int cmd_movall(struct its *its, const struct its_call *call)
 		uint32_t icid = its_coll_id(its, its->of_cpu[from]);
 
 		its_coll_map(its, icid, to);
-		its_out_mapc(its, icid);
+		its_out_mapc(its, icid, true);
 	}
 	put(its, CMD_MOVALL, 0, (uint64_t)from << 16, (uint64_t)to << 16);
 	return 0;

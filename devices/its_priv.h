@@ -179,7 +179,7 @@ const struct its_op *its_op_of(const struct its_command *cmd);
 uint64_t its_field_of(const struct its_command *cmd, enum its_field field);
 /* Room for `n` commands more: 0 or -ENOMEM. */
 int its_out_reserve(struct its *its, size_t n);
-void its_out_mapc(struct its *its, uint32_t icid);
+void its_out_mapc(struct its *its, uint32_t icid, bool valid);
 void its_out_mapd(struct its *its, uint32_t device);
 void its_out_mapti(struct its *its, uint32_t device, uint32_t event, const struct ite *ite);
 

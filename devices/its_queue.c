@@ -86,41 +86,76 @@ static int make_room(struct its *its)
 	return err ? err : its_out_reserve(its, 1);
 }
 
-static int rebuild_dev(struct its *its, uint32_t device)
+/* The events of all devices that are in a collection, or in none. */
+static int rebuild_events(struct its *its, bool in_none, bool *any)
 {
-	const struct its_dev *dev = its_find_dev(its, device);
-	int err = make_room(its);
+	int err = 0;
 
-	if (!err)
-		its_out_mapd(its, device);
-	for (uint32_t event = 0; !err && dev->live && event < 1U << dev->bits; event++) {
-		const struct ite *ite = its_find_ite(its, device, event);
+	for (uint32_t device = 0; !err && device < its->ndevs; device++) {
+		const struct its_dev *dev = its_find_dev(its, device);
 
-		if (!ite || !ite->coll)
-			continue;
-		err = make_room(its);
-		if (!err)
-			its_out_mapti(its, device, event, ite);
+		for (uint32_t event = 0; !err && dev && dev->live && event < 1U << dev->bits;
+		     event++) {
+			const struct ite *ite = its_find_ite(its, device, event);
+
+			if (!ite || !ite->coll != in_none)
+				continue;
+			*any = true;
+			err = make_room(its);
+			if (!err)
+				its_out_mapti(its, device, event, ite);
+		}
 	}
 	return err;
 }
 
-int its_rebuild(struct its *its)
+static int rebuild_devs(struct its *its)
 {
 	int err = 0;
 
-	its->restart = true;
-	its->nout = 0;
+	for (uint32_t device = 0; !err && device < its->ndevs; device++) {
+		if (!its_find_dev(its, device))
+			continue;
+		err = make_room(its);
+		if (!err)
+			its_out_mapd(its, device);
+	}
+	return err;
+}
+
+static int rebuild_colls(struct its *its)
+{
+	int err = 0;
+
 	for (uint32_t icid = 0; !err && icid < its->ncolls; icid++) {
 		if (!its->colls[icid].valid)
 			continue;
 		err = make_room(its);
 		if (!err)
-			its_out_mapc(its, icid);
+			its_out_mapc(its, icid, true);
 	}
-	for (uint32_t device = 0; !err && device < its->ndevs; device++)
-		if (its_find_dev(its, device))
-			err = rebuild_dev(its, device);
+	return err;
+}
+
+/* Events in no collection are mapped into one, any, that is then unmapped. */
+int its_rebuild(struct its *its)
+{
+	bool any = false;
+	int err;
+
+	its->restart = true;
+	its->nout = 0;
+	err = rebuild_devs(its);
+	if (!err)
+		err = rebuild_events(its, true, &any);
+	if (!err && any)
+		err = make_room(its);
+	if (!err && any)
+		its_out_mapc(its, 0, false);
+	if (!err)
+		err = rebuild_colls(its);
+	if (!err)
+		err = rebuild_events(its, false, &any);
 	return err ? err : flush(its);
 }
 
