@@ -46,7 +46,7 @@ int virtq_map(struct virtq *vq, struct virtq_area desc, struct virtq_area avail,
 /* All regions record their writes, or none does. */
 static inline bool virtq_tracked(const struct virtq *vq)
 {
-	return vq->mem->ram[0].dirty != NULL;
+	return guest_mem_tracked(vq->mem);
 }
 
 /* Records what the device wrote into the buffers of a chain that is pushed. */

@@ -262,6 +262,7 @@ static void store_event(struct virtq *vq, uint16_t at, uint16_t flags)
 static void packed_mute(struct virtq *vq)
 {
 	store_event(vq, 0, VRING_PACKED_EVENT_FLAG_DISABLE);
+	dirty_ring(vq);
 }
 
 static bool packed_listen(struct virtq *vq)

@@ -216,8 +216,11 @@ static void split_mute(struct virtq *vq)
 
 	/* With the event index the driver notifies once when it passes avail_event, which stays
 	 * behind until split_listen(): nothing to do. */
-	if (!vq->event_idx)
-		store16(&used->flags, VRING_USED_F_NO_NOTIFY);
+	if (vq->event_idx)
+		return;
+	store16(&used->flags, VRING_USED_F_NO_NOTIFY);
+	if (virtq_tracked(vq))
+		guest_mem_dirty(vq->mem, vq->used, used_size(vq));
 }
 
 static bool split_listen(struct virtq *vq)

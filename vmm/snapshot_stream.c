@@ -17,7 +17,11 @@ struct stream_head {
 } __attribute__((packed));
 
 static const char magic[8] = { 'V', 'M', 'M', 'S', 'T', 'R', 'M', 0x1a };
-static const char pages_name[] = "=pages", commit_name[] = "=commit";
+static const char pages_name[] = "=pages", zeros_name[] = "=zeros", commit_name[] = "=commit";
+
+struct zeros {
+	uint64_t gpa, pages;
+};
 
 enum { PAGE = 1 << GUEST_PAGE_SHIFT, PAGES_MAX = 64 };
 
@@ -54,12 +58,24 @@ void frames_pages(struct stream *out, gpa_t gpa, const void *data, unsigned int 
 	stream_write(out, data, (size_t)n * PAGE);
 }
 
+void frames_zeros(struct stream *out, gpa_t gpa, uint64_t n)
+{
+	const struct zeros run = { gpa, n };
+
+	frames_word(out, zeros_name, &run, sizeof(run));
+}
+
+void frames_word(struct stream *out, const char *name, const void *data, size_t len)
+{
+	struct section word = { .version = SNAPSHOT_VERSION, .data = (uint8_t *)data, .len = len };
+
+	memcpy(word.name, name, strnlen(name, sizeof(word.name) - 1));
+	frames_section(out, &word);
+}
+
 int frames_commit(struct stream *out)
 {
-	struct section end = { .version = SNAPSHOT_VERSION };
-
-	memcpy(end.name, commit_name, sizeof(commit_name));
-	frames_section(out, &end);
+	frames_word(out, commit_name, NULL, 0);
 	return stream_flush(out);
 }
 
@@ -122,12 +138,22 @@ static int read_failed(const struct stream *in, struct fail *fail)
 					      "cannot read the snapshot: %s", strerror(-in->err));
 }
 
+void frames_attach(struct frames *f, int fd)
+{
+	*f = (struct frames){ 0 };
+	stream_open_fd(&f->in, fd, false);
+}
+
 int frames_open(struct frames *f, int fd, struct fail *fail)
+{
+	frames_attach(f, fd);
+	return frames_begun(f, fail);
+}
+
+int frames_begun(struct frames *f, struct fail *fail)
 {
 	struct stream_head head;
 
-	*f = (struct frames){ 0 };
-	stream_open_fd(&f->in, fd, false);
 	if (stream_read(&f->in, &head, sizeof(head)))
 		return read_failed(&f->in, fail);
 	if (memcmp(head.magic, magic, sizeof(magic)) ||
@@ -170,11 +196,15 @@ static int read_payload(struct stream *in, uint64_t len, uint8_t **out)
 	return 0;
 }
 
-static enum frame_kind frame_kind(const char *name)
+enum frame_kind frames_kind(const struct frames *f)
 {
-	return !strcmp(name, pages_name)    ? FRAME_PAGES
+	const char *name = f->section.name;
+
+	return *name != '='		    ? FRAME_SECTION
+	       : !strcmp(name, pages_name)  ? FRAME_PAGES
+	       : !strcmp(name, zeros_name)  ? FRAME_ZEROS
 	       : !strcmp(name, commit_name) ? FRAME_COMMIT
-					    : FRAME_SECTION;
+					    : FRAME_WORD;
 }
 
 int frames_next(struct frames *f, struct fail *fail)
@@ -202,7 +232,7 @@ int frames_next(struct frames *f, struct fail *fail)
 		return refuse(fail, err, "a checksum of it does not hold");
 	}
 	f->section.data = data;
-	return frame_kind(f->section.name);
+	return frames_kind(f);
 }
 
 int frames_take_pages(const struct frames *f, const struct guest_mem *mem, struct fail *fail)
@@ -218,6 +248,25 @@ int frames_take_pages(const struct frames *f, const struct guest_mem *mem, struc
 	if (!host)
 		return refuse(fail, -EPROTO, "it has pages where the machine has no memory");
 	memcpy(host, s->data + sizeof(gpa), s->len - sizeof(gpa));
+	return 0;
+}
+
+int frames_take_zeros(const struct frames *f, const struct guest_mem *mem, struct fail *fail)
+{
+	struct zeros run = { 0 };
+	uint8_t *host;
+
+	if (f->section.len == sizeof(run))
+		memcpy(&run, f->section.data, sizeof(run));
+	if (!run.pages || run.pages > UINT64_MAX / PAGE || run.gpa % PAGE)
+		return refuse(fail, -EPROTO, "a run of pages makes no sense");
+	host = guest_mem_ptr(mem, run.gpa, run.pages * PAGE);
+	if (!host)
+		return refuse(fail, -EPROTO, "it has pages where the machine has no memory");
+	/* To look costs no memory; to write would, of pages that were never touched. */
+	for (uint64_t i = 0; i < run.pages; i++, host += PAGE)
+		if (!page_is_zero(host))
+			memset(host, 0, PAGE);
 	return 0;
 }
 
@@ -252,14 +301,28 @@ int frames_sections(struct frames *f, struct snapshot *snap, struct fail *fail)
 	return kind < 0 ? kind : 0;
 }
 
+int frames_take(struct frames *f, struct snapshot *snap, const struct guest_mem *mem,
+		struct fail *fail)
+{
+	switch (frames_kind(f)) {
+	case FRAME_PAGES:
+		return frames_take_pages(f, mem, fail);
+	case FRAME_ZEROS:
+		return frames_take_zeros(f, mem, fail);
+	case FRAME_SECTION:
+		return frames_take_section(f, snap, fail);
+	default:
+		return refuse(fail, -EPROTO, "a word in it has no meaning there");
+	}
+}
+
 int frames_rest(struct frames *f, struct snapshot *snap, const struct guest_mem *mem,
 		struct fail *fail)
 {
-	int kind = frame_kind(f->section.name), err = 0;
+	int kind = frames_kind(f), err = 0;
 
 	while (!err && kind != FRAME_COMMIT) {
-		err = kind == FRAME_PAGES ? frames_take_pages(f, mem, fail)
-					  : frames_take_section(f, snap, fail);
+		err = frames_take(f, snap, mem, fail);
 		kind = err ? err : frames_next(f, fail);
 		err = kind < 0 ? kind : err;
 	}

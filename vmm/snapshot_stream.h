@@ -17,6 +17,10 @@ void frames_begin(struct stream *out);
 void frames_section(struct stream *out, const struct section *section);
 /* `n` pages from `gpa` on. */
 void frames_pages(struct stream *out, gpa_t gpa, const void *data, unsigned int n);
+/* The same of pages that are all zeros, of which the other side may have had other contents. */
+void frames_zeros(struct stream *out, gpa_t gpa, uint64_t n);
+/* A word of who sends to who receives, "=..." and at most 31 characters, with `len` bytes. */
+void frames_word(struct stream *out, const char *name, const void *data, size_t len);
 /* And flushes: 0 or the sticky error. */
 int frames_commit(struct stream *out);
 
@@ -27,7 +31,7 @@ int snapshot_send(const struct snapshot *snap, const struct guest_mem *mem, int 
 
 /* --- receiving: EXIT_SNAPSHOT, or EXIT_HOST where it cannot be read ----------------------------- */
 
-enum frame_kind { FRAME_SECTION, FRAME_PAGES, FRAME_COMMIT };
+enum frame_kind { FRAME_SECTION, FRAME_PAGES, FRAME_ZEROS, FRAME_COMMIT, FRAME_WORD };
 
 struct frames {
 	struct stream in;
@@ -36,13 +40,23 @@ struct frames {
 
 /* Reads the head; `fd` is borrowed. Closed in any case by frames_close(). */
 int frames_open(struct frames *f, int fd, struct fail *fail);
+/* The same in two steps: f->in can be given its limits between them. */
+void frames_attach(struct frames *f, int fd);
+int frames_begun(struct frames *f, struct fail *fail);
 void frames_close(struct frames *f);
 
 /* The next frame: an enum frame_kind, or -errno. */
 int frames_next(struct frames *f, struct fail *fail);
+/* Of the last frame. */
+enum frame_kind frames_kind(const struct frames *f);
 /* What to do with the last frame: into RAM, which all of it must be; or to the snapshot's sections. */
 int frames_take_pages(const struct frames *f, const struct guest_mem *mem, struct fail *fail);
+int frames_take_zeros(const struct frames *f, const struct guest_mem *mem, struct fail *fail);
 int frames_take_section(struct frames *f, struct snapshot *snap, struct fail *fail);
+
+/* Whichever of these it is. */
+int frames_take(struct frames *f, struct snapshot *snap, const struct guest_mem *mem,
+		struct fail *fail);
 
 /* Takes sections up to the first other frame, which is enough to make the machine ... */
 int frames_sections(struct frames *f, struct snapshot *snap, struct fail *fail);

@@ -164,15 +164,23 @@ int guest_mem_track(struct guest_mem *m, bool on)
 	if (!on)
 		return 0;
 	for (struct guest_ram *r = m->ram; r < m->ram + m->nram; r++) {
-		uint64_t pages = ((r->size - 1) >> GUEST_PAGE_SHIFT) + 1;
-
-		r->dirty = calloc((pages + 63) / 64, sizeof(*r->dirty));
+		r->dirty = calloc((guest_ram_pages(r) + 63) / 64, sizeof(*r->dirty));
 		if (!r->dirty) {
 			guest_mem_destroy(m);
 			return -ENOMEM;
 		}
 	}
 	return 0;
+}
+
+void guest_mem_take_dirty(struct guest_mem *m, unsigned int ram, uint64_t *bits)
+{
+	struct guest_ram *r = &m->ram[ram];
+	uint64_t words = (guest_ram_pages(r) + 63) / 64;
+
+	for (uint64_t i = 0; r->dirty && i < words; i++)
+		if (atomic_load_explicit(&r->dirty[i], memory_order_relaxed))
+			bits[i] |= atomic_exchange_explicit(&r->dirty[i], 0, memory_order_acquire);
 }
 
 void guest_mem_destroy(struct guest_mem *m)

@@ -74,6 +74,21 @@ int64_t guest_mem_discard(struct guest_mem *m, gpa_t gpa, uint64_t len);
 /* Starts recording writes (all pages clean), or stops it: 0 or -ENOMEM. While nobody writes. */
 int guest_mem_track(struct guest_mem *m, bool on);
 
+/* Whether writes are recorded. */
+static inline bool guest_mem_tracked(const struct guest_mem *m)
+{
+	return m->nram && m->ram[0].dirty;
+}
+
+/* Adds to `bits`, one a page of region `ram`, what has been recorded, and forgets it. Any thread. */
+void guest_mem_take_dirty(struct guest_mem *m, unsigned int ram, uint64_t *bits);
+
+/* Pages of a region, whole or begun. */
+static inline uint64_t guest_ram_pages(const struct guest_ram *r)
+{
+	return ((r->size - 1) >> GUEST_PAGE_SHIFT) + 1;
+}
+
 /* Frees the dirty bitmaps; the host memory stays its owner's. */
 void guest_mem_destroy(struct guest_mem *m);
 

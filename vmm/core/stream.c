@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FILE_BUF = 64 * 1024, BUF_FIRST = 4096 };
@@ -42,17 +43,40 @@ size_t stream_left(const struct stream *s)
 	return s->err ? 0 : s->len - s->pos;
 }
 
+/* Until the deadline, as ppoll() takes it; NULL: for ever. */
+static const struct timespec *time_left(const struct stream *s, struct timespec *left)
+{
+	const uint64_t second = 1000000000;
+	struct timespec now;
+	uint64_t ns;
+
+	if (!s->deadline_ns)
+		return NULL;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = (uint64_t)now.tv_sec * second + (uint64_t)now.tv_nsec;
+	ns = ns < s->deadline_ns ? s->deadline_ns - ns : 0;
+	*left = (struct timespec){ (time_t)(ns / second), (long)(ns % second) };
+	return left;
+}
+
 /* After an errno of a transfer: 0 to try again, or the sticky error. */
 static int retry(struct stream *s, short events)
 {
 	/* A negative descriptor is passed over. */
 	struct pollfd p[] = { { .fd = s->fd, .events = events },
 			      { .fd = s->stop_fd, .events = POLLIN } };
+	struct timespec left;
+	int ready;
 
-	if (errno != EAGAIN && errno != EINTR)
-		s->err = -errno;
-	else if (errno == EAGAIN && poll(p, 2, -1) > 0 && p[1].revents)
+	if (errno == EINTR)
+		return 0;
+	if (errno != EAGAIN)
+		return s->err = -errno;
+	ready = ppoll(p, 2, time_left(s, &left), NULL);
+	if (ready > 0 && p[1].revents)
 		s->err = -ECANCELED;
+	else if (!ready)
+		s->err = -ETIMEDOUT;
 	return s->err;
 }
 

@@ -16,6 +16,9 @@ struct stream {
 	size_t len, cap, pos;
 	bool writing;
 	int stop_fd; /* borrowed, or -1: when it is readable, waiting ends with -ECANCELED */
+	/* CLOCK_MONOTONIC, ns: waiting ends then with -ETIMEDOUT; 0: never. For descriptors that do
+	 * not block. May be set anew at any time. */
+	uint64_t deadline_ns;
 	int err; /* 0, or the first -errno; -ENODATA is a premature end */
 };
 

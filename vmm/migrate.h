@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VMM_MIGRATE_H
+#define VMM_MIGRATE_H
+
+#include "vmm/snapshot_stream.h"
+
+/*
+ * A running machine goes over a two-way stream of bytes: vmm/migrate.md is the protocol. The source
+ * owns the guest until it says *commit*, which it says only once the destination has said *loaded*;
+ * the destination runs only then. So there are never two that run; and when the link breaks, each
+ * side knows whether the guest is its own, the other's, or nobody's until a person says so.
+ *
+ * Nothing here knows a machine: the two sides are run natively against one another by the tests.
+ */
+
+/* Whose the guest is now. */
+enum migrate_end {
+	MIGRATE_STAYED, /* the source's */
+	MIGRATE_MOVED, /* the destination's */
+	/* Either's: the link was lost between commit and its receipt. Both stand still. */
+	MIGRATE_UNDECIDED,
+};
+
+enum {
+	MIGRATE_VERSION = 1,
+	MIGRATE_ROUNDS_MAX = 40,
+	MIGRATE_SILENCE_MS = 30000, /* after so long without a byte that is due the link is lost */
+};
+
+/* --- the source -------------------------------------------------------------------------------- */
+
+/* What its machine does. None is called twice at a time, or while another is. */
+struct sender_ops {
+	/* Records from now on what is written to RAM; its sections as they are now, which the
+	 * destination checks. It runs on. */
+	int (*begin)(void *arg, struct snapshot *snap, struct fail *fail);
+	/* Adds to `bits`, one a page of region `ram`, what was written since it was last asked. */
+	int (*written)(void *arg, unsigned int ram, uint64_t *bits, struct fail *fail);
+	/* It stands still, nothing is under way in its devices, and disks and networks are given
+	 * back: its sections. */
+	int (*stop)(void *arg, struct snapshot *snap, struct fail *fail);
+	/* From now on it goes on only at a person's word, or when migrate_send() ends with
+	 * MIGRATE_STAYED. */
+	void (*give_up)(void *arg);
+};
+
+struct sender_stats {
+	unsigned int rounds;
+	uint64_t bytes; /* that went over the link */
+	uint64_t done, total; /* bytes of RAM, of this round */
+	uint64_t pending; /* bytes of RAM that were written in the round before */
+	uint64_t rate; /* bytes a second */
+	uint64_t total_ns, down_ns;
+};
+
+struct sender {
+	const struct sender_ops *ops;
+	void *arg;
+	struct guest_mem *mem;
+	int in, out; /* borrowed, may be one; neither blocks */
+	int stop_fd; /* gives up when it is readable, until the commit; or -1 */
+	uint64_t bandwidth; /* bytes a second while the machine runs; 0: what the link takes */
+	uint64_t downtime_ns; /* the most that the machine may stand still */
+	uint64_t timeout_ns; /* the most that all may take; 0: any */
+	unsigned int silence_ms; /* 0: MIGRATE_SILENCE_MS */
+	bool verify; /* compare all of RAM on both sides before the handover */
+	/* Now and then. */
+	void (*progress)(void *arg, const struct sender_stats *stats);
+	struct sender_stats stats;
+
+	/* private */
+	struct stream to;
+	struct frames from;
+	struct snapshot snap;
+	uint64_t *bits[GUEST_RAM_MAX];
+	uint8_t *copy; /* of pages that the guest may change meanwhile */
+	uint64_t began, paced, reported, stopped;
+	bool first; /* round: the other side's memory is fresh */
+	bool hurried; /* the deadline is that of the machine's standing still */
+};
+
+/* Returns when the machine has moved, or not. `fail` says why not, with EXIT_MIGRATION or
+ * EXIT_UNDECIDED. */
+enum migrate_end migrate_send(struct sender *s, struct fail *fail);
+
+/* --- the destination --------------------------------------------------------------------------- */
+
+/* In the order of the calls. Every error but those of receiver_loaded() leaves the guest the
+ * source's, and is told to it by receiver_close(). */
+struct receiver {
+	int in, out; /* borrowed */
+	int stop_fd; /* gives up when it is readable; or -1 */
+	/* Of a source that waits for answers; before it has said that it does, 0 is for ever: somebody
+	 * else's pipe may take its time. After that, 0 is MIGRATE_SILENCE_MS. */
+	unsigned int silence_ms;
+	bool two_way; /* whoever sends waits for answers: all of the handover */
+
+	/* private */
+	struct frames frames;
+	struct stream to;
+	bool over; /* both sides know how it ended */
+};
+
+/* Reads the head and the sections that it takes to make the machine, and to check whether it can be
+ * made here. Of what goes one way only these are the sections themselves. EXIT_SNAPSHOT. */
+int receiver_open(struct receiver *r, struct snapshot *snap, struct fail *fail);
+/* It can be made here: memory may come. */
+int receiver_ready(struct receiver *r, struct fail *fail);
+/* RAM, and into `snap`, which has none of them yet, the sections in the state that they have now. */
+int receiver_memory(struct receiver *r, struct snapshot *snap, const struct guest_mem *mem,
+		    struct fail *fail);
+/* All is loaded, disks and networks are taken: says so, and waits for the source's last word. */
+enum migrate_end receiver_loaded(struct receiver *r, struct fail *fail);
+/* It runs. The source need not hear it. */
+void receiver_runs(struct receiver *r);
+/* Tells the source what went wrong, if something did and it does not know. */
+void receiver_close(struct receiver *r, const struct fail *fail);
+
+#endif
