@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vmm/foreground.h"
+#include "vmm/foreground_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,42 +11,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "virtio/balloon.h"
-#include "virtio/blk.h"
-#include "vmm/control.h"
-#include "vmm/control_dir.h"
 #include "vmm/core/backlog.h"
 #include "vmm/core/chardev.h"
-#include "vmm/machine.h"
 #include "vmm/restore.h"
-#include "vmm/save.h"
-#include "vmm/term.h"
 #include "vmm/vm.h"
-#include "vmm/vm_debug.h"
-#include "vmm/winsize.h"
-
-/* A machine in the foreground of a user: its signals, its terminal, its socket, its end. */
-struct run {
-	struct config *cfg;
-	const struct foreground *how;
-	struct log log;
-	struct machine *machine;
-	struct vm *vm;
-	struct term term;
-	bool escaped; /* the last input byte was Ctrl-A */
-	struct winsize_watch winsize;
-	struct loop_fd signals;
-	struct loop_timer grace;
-	int first_signal; /* or SIGTERM, for the first request to stop */
-	int log_fd;
-	char name[24]; /* when none was given */
-	struct control_socket socket;
-	struct control *control;
-	struct save save;
-	bool stays_paused; /* the next run of the loop begins with the vCPUs as they are */
-	struct backlog *backlog; /* what clients read of the console; NULL: none can come */
-	bool reset_asked; /* by a client, whatever --no-reboot says of the guest's resets */
-};
 
 static const char escape_help[] = "\r\nCtrl-A x  quit\r\nCtrl-A h  this help\r\n"
 				  "Ctrl-A Ctrl-A  send Ctrl-A to the guest\r\n";
@@ -84,7 +52,7 @@ static void on_grace(struct loop_timer *timer)
 }
 
 /* A guest that is paused could not answer. */
-static void press_power_key(struct run *run, const char *who, int sig)
+void foreground_power_key(struct run *run, const char *who, int sig)
 {
 	log_line(&run->log, LOG_INFO, "%s: pressing the guest's power key", who);
 	machine_power_key(run->machine);
@@ -108,110 +76,10 @@ static void on_signal(struct loop_fd *src, uint32_t events)
 	if (run->first_signal)
 		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + (int)info.ssi_signo);
 	else
-		press_power_key(run, strsignal((int)info.ssi_signo), (int)info.ssi_signo);
+		foreground_power_key(run, strsignal((int)info.ssi_signo), (int)info.ssi_signo);
 }
 
-/* --- requests of clients ---------------------------------------------------------------------- */
-
-static void control_stop(void *arg, bool force)
-{
-	struct run *run = arg;
-
-	if (force)
-		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + SIGTERM);
-	else
-		press_power_key(run, "vmm stop", SIGTERM);
-}
-
-static void control_pause(void *arg)
-{
-	struct run *run = arg;
-
-	if (!vm_paused(run->vm))
-		vm_pause(run->vm);
-}
-
-static void control_resume(void *arg)
-{
-	struct run *run = arg;
-
-	if (vm_paused(run->vm))
-		vm_resume(run->vm);
-}
-
-static void control_reset(void *arg)
-{
-	struct run *run = arg;
-
-	run->reset_asked = true;
-	vm_end(run->vm, VM_END_RESET, 0);
-}
-
-static int control_save(void *arg, struct control_files *files, bool keep_running,
-			struct fail *fail)
-{
-	struct run *run = arg;
-	int err = save_ask(&run->save, files, keep_running, vm_paused(run->vm), fail);
-
-	if (!err)
-		vm_interrupt(run->vm);
-	return err;
-}
-
-static bool control_paused(void *arg)
-{
-	return vm_paused(((struct run *)arg)->vm);
-}
-
-static void control_stat(void *arg, struct json_out *out)
-{
-	struct run *run = arg;
-
-	json_uint(out, "cpus", run->vm->ncpus);
-	json_uint(out, "memory", run->cfg->mem);
-	vm_stat(run->vm, out);
-}
-
-static int control_resize(void *arg, const char *disk, uint64_t size, struct fail *fail)
-{
-	struct device *dev = machine_disk(((struct run *)arg)->machine, disk, fail);
-
-	return dev ? blk_resize(dev, size, fail) : -ENOENT;
-}
-
-static int control_balloon(void *arg, uint64_t size, struct fail *fail)
-{
-	struct device *dev = machine_balloon(((struct run *)arg)->machine);
-
-	if (!dev)
-		return fail_set(fail, EXIT_CONFIG, -ENOENT,
-				"the machine has no balloon; run it with --balloon");
-	return balloon_set(dev, size, fail);
-}
-
-static void control_activity(void *arg, struct json_out *out)
-{
-	vm_activity(((struct run *)arg)->vm, out);
-}
-
-static void control_debug(void *arg, struct json_out *out)
-{
-	vm_debug(((struct run *)arg)->vm, out);
-}
-
-static const struct control_ops control_ops = {
-	.resize = control_resize,
-	.balloon = control_balloon,
-	.stop = control_stop,
-	.pause = control_pause,
-	.resume = control_resume,
-	.reset = control_reset,
-	.paused = control_paused,
-	.stat = control_stat,
-	.save = control_save,
-	.activity = control_activity,
-	.debug = control_debug,
-};
+/* --- its socket ------------------------------------------------------------------------------- */
 
 /* Before anything is made, so that a second machine of this name leaves no trace. A machine that
  * nobody has named can do without, on a read-only file system for example. */
@@ -232,7 +100,7 @@ static int start_control(struct run *run, struct fail *fail)
 {
 	struct control_target target = {
 		.name = run->cfg->name,
-		.ops = &control_ops,
+		.ops = &foreground_ops,
 		.arg = run,
 		.console = machine_console(run->machine),
 	};

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <signal.h>
+
+#include "virtio/balloon.h"
+#include "virtio/blk.h"
+#include "vmm/foreground_priv.h"
+#include "vmm/vm.h"
+#include "vmm/vm_debug.h"
+
+/* What clients of its socket ask of a machine in the foreground (vmm/control.md). */
+
+static void control_stop(void *arg, bool force)
+{
+	struct run *run = arg;
+
+	if (force)
+		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + SIGTERM);
+	else
+		foreground_power_key(run, "vmm stop", SIGTERM);
+}
+
+static void control_pause(void *arg)
+{
+	struct run *run = arg;
+
+	if (!vm_paused(run->vm))
+		vm_pause(run->vm);
+}
+
+static void control_resume(void *arg)
+{
+	struct run *run = arg;
+
+	if (vm_paused(run->vm))
+		vm_resume(run->vm);
+}
+
+static void control_reset(void *arg)
+{
+	struct run *run = arg;
+
+	run->reset_asked = true;
+	vm_end(run->vm, VM_END_RESET, 0);
+}
+
+static int control_save(void *arg, struct control_files *files, bool keep_running,
+			struct fail *fail)
+{
+	struct run *run = arg;
+	int err = save_ask(&run->save, files, keep_running, vm_paused(run->vm), fail);
+
+	if (!err)
+		vm_interrupt(run->vm);
+	return err;
+}
+
+static bool control_paused(void *arg)
+{
+	return vm_paused(((struct run *)arg)->vm);
+}
+
+static void control_stat(void *arg, struct json_out *out)
+{
+	struct run *run = arg;
+
+	json_uint(out, "cpus", run->vm->ncpus);
+	json_uint(out, "memory", run->cfg->mem);
+	vm_stat(run->vm, out);
+}
+
+static int control_resize(void *arg, const char *disk, uint64_t size, struct fail *fail)
+{
+	struct device *dev = machine_disk(((struct run *)arg)->machine, disk, fail);
+
+	return dev ? blk_resize(dev, size, fail) : -ENOENT;
+}
+
+static int control_balloon(void *arg, uint64_t size, struct fail *fail)
+{
+	struct device *dev = machine_balloon(((struct run *)arg)->machine);
+
+	if (!dev)
+		return fail_set(fail, EXIT_CONFIG, -ENOENT,
+				"the machine has no balloon; run it with --balloon");
+	return balloon_set(dev, size, fail);
+}
+
+static void control_activity(void *arg, struct json_out *out)
+{
+	vm_activity(((struct run *)arg)->vm, out);
+}
+
+static void control_debug(void *arg, struct json_out *out)
+{
+	vm_debug(((struct run *)arg)->vm, out);
+}
+
+const struct control_ops foreground_ops = {
+	.resize = control_resize,
+	.balloon = control_balloon,
+	.stop = control_stop,
+	.pause = control_pause,
+	.resume = control_resume,
+	.reset = control_reset,
+	.paused = control_paused,
+	.stat = control_stat,
+	.save = control_save,
+	.activity = control_activity,
+	.debug = control_debug,
+};
