@@ -413,3 +413,18 @@ int blk_resize(struct device *dev, uint64_t size, struct fail *fail)
 	pthread_mutex_unlock(&dev->lock);
 	return err;
 }
+
+bool blk_is_overlay(const struct device *dev)
+{
+	return container_of(dev, struct blk, vdev.dev)->disk->ops->state;
+}
+
+void blk_written_state(struct device *dev, struct state *s)
+{
+	struct blk *blk = container_of(dev, struct blk, vdev.dev);
+
+	pthread_mutex_lock(&dev->lock);
+	blk->disk->ops->state(blk->disk, s);
+	blk->config.capacity = blk->disk->size >> SECTOR_SHIFT;
+	pthread_mutex_unlock(&dev->lock);
+}

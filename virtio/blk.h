@@ -29,6 +29,12 @@ int blk_create(const struct device_env *env, const struct blk_config *cfg, struc
 int blk_create_on(const struct device_env *env, const struct blk_config *cfg, struct disk *disk,
 		  struct device **out, struct fail *fail);
 
+/* Whether what the guest writes is in a throw-away overlay. */
+bool blk_is_overlay(const struct device *dev);
+/* Saves what it wrote to that, or loads it into a new one, before the device's own state. The machine
+ * stands still. */
+void blk_written_state(struct device *dev, struct state *s);
+
 /*
  * Makes the disk `size` bytes long and tells the driver: a file is extended, a block device's new
  * size is taken (see disk_resize()); 0 takes what file or device have now. Any thread that holds no

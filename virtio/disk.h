@@ -16,8 +16,11 @@
 
 struct disk;
 struct io_uring_sqe;
+struct state;
 
 enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH, DISK_DISCARD, DISK_ZEROES };
+
+enum { DISK_STATE_MAX = 192 << 20 };
 
 /* One transfer. Whoever starts it has checked off + len against the disk's size. */
 struct disk_io {
@@ -44,6 +47,9 @@ struct disk_ops {
 	int (*measure)(const struct disk *disk, uint64_t *size);
 	/* Makes it longer than that; the size is checked. 0, or -errno with a sentence. */
 	int (*extend)(struct disk *disk, uint64_t size, struct fail *fail);
+	/* Saves what was written to it, at most DISK_STATE_MAX bytes (-EFBIG), or loads that into one
+	 * that is new; no transfer is under way. NULL for what keeps it by itself. */
+	void (*state)(struct disk *disk, struct state *s);
 	/* Gives everything back, the struct itself too; no transfer is under way. */
 	void (*close)(struct disk *disk);
 };
@@ -68,6 +74,7 @@ struct disk_config {
 	bool direct; /* O_DIRECT: past the host's page cache */
 	bool keep; /* never give space back, whatever the guest discards */
 	bool snapshot; /* writes go to a throw-away overlay, the image is only read */
+	const char *scratch; /* the folder for that; NULL: $TMPDIR, or that of `path` */
 };
 
 /* Opens and locks: shared if the image is only read, else exclusive (OFD locks), so that no second
@@ -83,9 +90,10 @@ void disk_close(struct disk *disk); /* NULL is fine */
  */
 int disk_resize(struct disk *disk, uint64_t size, struct fail *fail);
 
-/* The kinds. A scratch disk is a file of zeroes without a name, in $TMPDIR or beside `path`. */
+/* The kinds. A scratch disk is a file of zeroes without a name, in cfg->scratch. */
 int disk_raw_open(const struct disk_config *cfg, struct disk **out, struct fail *fail);
-int disk_raw_scratch(const char *path, uint64_t size, struct disk **out, struct fail *fail);
+int disk_raw_scratch(const struct disk_config *cfg, uint64_t size, struct disk **out,
+		     struct fail *fail);
 int disk_overlay_open(const struct disk_config *cfg, struct disk **out, struct fail *fail);
 
 #endif

@@ -248,14 +248,14 @@ int disk_file_extend(struct disk *disk, uint64_t size, struct fail *fail)
 
 /* --- scratch files ----------------------------------------------------------------------------- */
 
-/* Where one for `path` goes: $TMPDIR, or beside a file (a device has nothing but devices beside it).
+/* Where one goes: the folder that is named, $TMPDIR, or beside a file (a device has nothing but devices beside it).
  * The length of the folder's name in *dir. */
-static int scratch_folder(const char *path, const char **dir)
+static int scratch_folder(const struct disk_config *cfg, const char **dir)
 {
-	const char *slash = strrchr(path, '/');
+	const char *path = cfg->path, *slash = strrchr(path, '/');
 	struct stat st;
 
-	*dir = getenv("TMPDIR");
+	*dir = cfg->scratch ? cfg->scratch : getenv("TMPDIR");
 	if (*dir && **dir)
 		return (int)strlen(*dir);
 	*dir = "/var/tmp";
@@ -285,10 +285,11 @@ static int open_unnamed(const char *dir, int len)
 	return fd;
 }
 
-int disk_raw_scratch(const char *path, uint64_t size, struct disk **out, struct fail *fail)
+int disk_raw_scratch(const struct disk_config *cfg, uint64_t size, struct disk **out,
+		     struct fail *fail)
 {
-	const char *dir;
-	int len = scratch_folder(path, &dir), fd = open_unnamed(dir, len), err;
+	const char *path = cfg->path, *dir;
+	int len = scratch_folder(cfg, &dir), fd = open_unnamed(dir, len), err;
 	struct raw *raw;
 
 	if (fd < 0 || ftruncate(fd, (off_t)size)) {
@@ -296,9 +297,10 @@ int disk_raw_scratch(const char *path, uint64_t size, struct disk **out, struct 
 		if (fd >= 0)
 			close(fd);
 		return fail_set(fail, EXIT_CONFIG, err,
-				"disk %s: no overlay can be made in %.*s (%s); set TMPDIR to a "
-				"folder with room",
-				path, len, dir, strerror(-err));
+				"disk %s: no overlay can be made in %.*s (%s); %s a folder with "
+				"room",
+				path, len, dir, strerror(-err),
+				cfg->scratch ? "name" : "set TMPDIR to");
 	}
 	raw = new_raw(fd, path, false);
 	if (!raw)

@@ -6,8 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "virtio/disk.h"
-#include "vmm/core/device.h" /* container_of */
+#include "virtio/disk_overlay.h"
 
 /*
  * A throw-away overlay. The base is opened for reading only; what is written lies at the same offset of
@@ -20,21 +19,6 @@
  * written to.
  */
 
-enum { CLUSTER_SHIFT = 12, CLUSTER = 1 << CLUSTER_SHIFT, MAP_BITS = 64 };
-
-struct overlay {
-	struct disk disk;
-	struct disk *base, *top;
-	uint64_t clusters; /* of the base: those that have a bit */
-	_Atomic uint64_t *map;
-	pthread_mutex_t copying; /* whoever sets bits */
-};
-
-static struct overlay *to_overlay(const struct disk *disk)
-{
-	return container_of(disk, struct overlay, disk);
-}
-
 /* --- the map ----------------------------------------------------------------------------------- */
 
 static size_t map_bytes(const struct overlay *ov)
@@ -42,7 +26,7 @@ static size_t map_bytes(const struct overlay *ov)
 	return (ov->clusters + MAP_BITS - 1) / MAP_BITS * sizeof(uint64_t);
 }
 
-static bool is_on_top(const struct overlay *ov, uint64_t cluster)
+bool disk_overlay_has(const struct overlay *ov, uint64_t cluster)
 {
 	uint64_t word;
 
@@ -64,8 +48,8 @@ static uint64_t run_at(const struct overlay *ov, uint64_t off, uint64_t len, boo
 {
 	uint64_t cluster = off >> CLUSTER_SHIFT, last = (off + len - 1) >> CLUSTER_SHIFT, end;
 
-	*top = is_on_top(ov, cluster);
-	while (cluster < last && is_on_top(ov, cluster + 1) == *top)
+	*top = disk_overlay_has(ov, cluster);
+	while (cluster < last && disk_overlay_has(ov, cluster + 1) == *top)
 		cluster++;
 	end = (cluster + 1) << CLUSTER_SHIFT;
 	return end - off < len ? end - off : len;
@@ -112,14 +96,14 @@ static int copy_ends(struct overlay *ov, uint64_t off, uint64_t len)
 	const uint64_t end = off + len;
 	int err = 0;
 
-	if (off % CLUSTER && !is_on_top(ov, off >> CLUSTER_SHIFT))
+	if (off % CLUSTER && !disk_overlay_has(ov, off >> CLUSTER_SHIFT))
 		err = copy_up(ov, off >> CLUSTER_SHIFT);
-	if (!err && end % CLUSTER && !is_on_top(ov, end >> CLUSTER_SHIFT))
+	if (!err && end % CLUSTER && !disk_overlay_has(ov, end >> CLUSTER_SHIFT))
 		err = copy_up(ov, end >> CLUSTER_SHIFT);
 	return err;
 }
 
-static void set_range(struct overlay *ov, uint64_t off, uint64_t len)
+void disk_overlay_took(struct overlay *ov, uint64_t off, uint64_t len)
 {
 	for (uint64_t c = off >> CLUSTER_SHIFT; c << CLUSTER_SHIFT < off + len; c++)
 		set_on_top(ov, c);
@@ -137,7 +121,7 @@ static int change(struct overlay *ov, struct disk_io *io)
 	if (!err)
 		err = ov->top->ops->transfer(ov->top, &whole);
 	if (!err)
-		set_range(ov, io->off, io->len);
+		disk_overlay_took(ov, io->off, io->len);
 	pthread_mutex_unlock(&ov->copying);
 	return err;
 }
@@ -232,7 +216,7 @@ static int attempt_new(struct overlay *ov, const struct disk_io *io)
 		return -EAGAIN;
 	err = ov->top->ops->attempt(ov->top, io);
 	if (!err)
-		set_range(ov, io->off, io->len);
+		disk_overlay_took(ov, io->off, io->len);
 	pthread_mutex_unlock(&ov->copying);
 	return err;
 }
@@ -288,6 +272,7 @@ static const struct disk_ops overlay_ops = {
 	.prepare = overlay_prepare,
 	.measure = overlay_measure,
 	.extend = overlay_extend,
+	.state = disk_overlay_state,
 	.close = overlay_close,
 };
 
@@ -333,7 +318,7 @@ static int fill(struct overlay *ov, const struct disk_config *cfg, struct fail *
 	ov->disk.ops = &overlay_ops;
 	ov->disk.ro = false;
 	ov->disk.discards = !cfg->keep;
-	err = disk_raw_scratch(cfg->path, ov->disk.size, &ov->top, fail);
+	err = disk_raw_scratch(cfg, ov->disk.size, &ov->top, fail);
 	if (!err)
 		err = make_map(ov, fail);
 	return err ? err : copy_tail(ov, fail);

@@ -229,6 +229,7 @@ static void fill_config(struct net *net, const struct net_config *cfg)
 	net->config.status = VIRTIO_NET_S_LINK_UP;
 	net->config.max_virtqueue_pairs = cfg->queues;
 	net->config.mtu = cfg->mtu;
+	net->own_mac = cfg->own_mac;
 	if (cfg->has_mac) {
 		memcpy(mac, cfg->mac, ETH_ALEN);
 		return;

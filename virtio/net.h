@@ -23,6 +23,7 @@ struct net_config {
 	int fd; /* an open tap or packet socket, borrowed, instead; or -1 */
 	bool has_mac; /* otherwise a random, locally administered one */
 	uint8_t mac[6];
+	bool own_mac; /* stays the card's when a saved one is loaded; shows when its driver resets it */
 	unsigned int queues; /* pairs of them */
 	bool vhost; /* the kernel serves the rings */
 	unsigned int mtu; /* what the guest is told, 68 to 65535; 0: nothing */

@@ -270,8 +270,11 @@ void net_ctrl_state(struct net *net, struct state *s)
 	struct net_ctrl *ctrl = &net->ctrl;
 	bool mq = virtio_has(&net->vdev, VIRTIO_NET_F_MQ);
 	uint32_t uni = ctrl->nuni * ETH_ALEN, multi = ctrl->nmulti * ETH_ALEN;
+	uint8_t first[ETH_ALEN];
 
+	memcpy(first, net->mac, ETH_ALEN);
 	state_bytes(s, "mac", net->config.mac, ETH_ALEN);
+	state_bytes(s, "first_mac", first, ETH_ALEN);
 	state_u8(s, "rx_mode", &ctrl->rx_mode);
 	state_blob(s, "unicast", ctrl->uni, &uni, sizeof(ctrl->uni));
 	state_blob(s, "multicast", ctrl->multi, &multi, sizeof(ctrl->multi));
@@ -285,6 +288,8 @@ void net_ctrl_state(struct net *net, struct state *s)
 	state_check(s, ctrl->pairs && ctrl->pairs <= (mq ? net->npairs : 1), "pairs");
 	state_check(s, !(ctrl->offloads & ~(net->vdev.features & net_guest_features())),
 		    "offloads");
+	if (s->loading && !s->err && !net->own_mac)
+		memcpy(net->mac, first, ETH_ALEN);
 	ctrl->nuni = uni / ETH_ALEN;
 	ctrl->nmulti = multi / ETH_ALEN;
 	/* Elsewhere the network does not know yet where the guest is (5.1.6.5.4). */

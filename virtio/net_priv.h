@@ -60,6 +60,7 @@ struct net {
 	struct virtio_dev vdev;
 	struct virtio_net_config config;
 	uint8_t mac[6]; /* before the driver changes it */
+	bool own_mac; /* whatever the state says */
 	struct net_ctrl ctrl;
 	bool vlan_filter; /* tagged packets of other VLANs are dropped */
 	struct net_vhost *vhost; /* NULL: we serve the rings ourselves */

@@ -71,8 +71,10 @@ static void print_all(const struct snapshot *snap, const struct inspect_args *ar
 	for (unsigned int i = 0; i < snap->n; i++) {
 		const struct section *section = &snap->sections[i];
 
-		printf("section: %s, version %u, %llu bytes%s\n", section->name, section->version,
-		       (unsigned long long)section->len, section->optional ? ", optional" : "");
+		printf("section: %s, version %u, %llu bytes, checksum %08x%s\n", section->name,
+		       section->version, (unsigned long long)section->len,
+		       crc32c(0, section->data, section->len),
+		       section->optional ? ", optional" : "");
 		if (args->registers && !strncmp(section->name, "vcpu/", 5))
 			print_registers(section);
 	}

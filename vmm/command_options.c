@@ -26,6 +26,7 @@ const struct opt save_options[] = {
 	{ 0 },
 };
 
+static const char *const clock_words[] = { "stop", "advance", NULL };
 static const char *const loglevel_words[] = { "error", "warning", "info", "debug", NULL };
 
 /* "N=WHAT": the N-th of a kind, counted from 0 as the saved machine had them. */
@@ -63,6 +64,17 @@ const struct opt restore_options[] = {
 	{ "lazy", 0, OPT_FLAG, NULL, NULL,
 	  "begin before all memory was read; what is wrong in it stops the guest with 3",
 	  .offset = offsetof(struct restore_args, lazy) },
+	{ "clone", 0, OPT_FLAG, NULL, NULL,
+	  "one of any number that share the file's memory, as --lazy; with a name, network "
+	  "addresses "
+	  "and a generation id of its own",
+	  .offset = offsetof(struct restore_args, clone) },
+	{ "disk-overlay", 0, OPT_STR, NULL, "FOLDER",
+	  "what the guest writes to its disks goes to throw-away files there",
+	  .offset = offsetof(struct restore_args, disk_overlay) },
+	{ "clock", 0, OPT_CHOICE, NULL, "stop|advance",
+	  "the guest's counters go on from where they stood, or have gone on meanwhile (stop)",
+	  .offset = offsetof(struct restore_args, clock), .choices = clock_words },
 	{ "check", 0, OPT_FLAG, NULL, NULL,
 	  "say what stands against it, all of it, and start nothing",
 	  .offset = offsetof(struct restore_args, check) },

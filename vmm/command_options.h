@@ -20,9 +20,13 @@ struct save_args {
 };
 
 /* Its own words, and those of `vmm run` that may differ. */
+enum restore_clock { RESTORE_CLOCK_STOP, RESTORE_CLOCK_ADVANCE };
+
 struct restore_args {
-	bool paused, lazy, check, allow_changed_disk;
+	bool paused, lazy, clone, check, allow_changed_disk;
+	unsigned int clock; /* enum restore_clock */
 	const char *name, *kernel, *initrd, *log_file;
+	const char *disk_overlay; /* a folder */
 	const char *disks[CONFIG_DISKS_MAX], *nets[CONFIG_NETS_MAX]; /* instead of the saved ones */
 	const char *ports[CONSOLE_PORTS_MAX];
 	unsigned int loglevel;

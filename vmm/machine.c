@@ -287,6 +287,11 @@ void machine_power_key(struct machine *m)
 	gpio_power_key(m->gpio);
 }
 
+void machine_new_generation(struct machine *m)
+{
+	m->vm->generation = m->vmgenid;
+}
+
 struct device *machine_balloon(struct machine *m)
 {
 	return m->balloon;

@@ -43,11 +43,14 @@ int machine_start(struct machine *m, struct fail *fail);
 int machine_reset(struct machine *m, struct fail *fail);
 
 void machine_power_key(struct machine *m);
+/* The guest goes on from a state that may go on elsewhere, too: it is told when its vCPUs run. */
+void machine_new_generation(struct machine *m);
 void machine_destroy(struct machine *m); /* NULL is fine */
 
 /* For blk_resize(): the disk of that serial, place (vda, vdb ...) or number (0, 1 ...); or NULL with
  * `fail` set. */
 struct device *machine_disk(struct machine *m, const char *word, struct fail *fail);
+struct device *machine_nth_disk(struct machine *m, unsigned int n); /* as --disk named them */
 /* For balloon_set(); NULL without --balloon. */
 struct device *machine_balloon(struct machine *m);
 struct vm *machine_vm(struct machine *m);

@@ -10,6 +10,7 @@
 #include "devices/pci.h"
 #include "devices/pl011.h"
 #include "devices/pl031.h"
+#include "devices/vmgenid.h"
 #include "virtio/balloon.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
@@ -127,6 +128,19 @@ static int add_rtc(struct machine *m, struct fail *fail)
 	return err ? err : vm_add_device(m->vm, dev, fail);
 }
 
+static int add_vmgenid(struct machine *m, struct fail *fail)
+{
+	struct device_env env = env_at(m, LAYOUT_VMGENID_BASE, LAYOUT_VMGENID_SPI, true);
+	bool show = m->pages != CONFIG_PAGES_OFF && pages_possible(&m->vm->kvm, VMGENID_SIZE);
+	int err = pages_add(&m->vm->pages, env.base, VMGENID_SIZE, show, &env.page);
+
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "cannot make the generation id: %s",
+				strerror(-err));
+	err = vmgenid_create(&env, &m->vmgenid, fail);
+	return err ? err : vm_add_device(m->vm, m->vmgenid, fail);
+}
+
 static int add_gpio(struct machine *m, struct fail *fail)
 {
 	struct device_env env = env_at(m, LAYOUT_GPIO_BASE, LAYOUT_GPIO_SPI, false);
@@ -209,6 +223,11 @@ static int add_disks(struct machine *m, struct fail *fail)
 			m->disks[i] = dev;
 	}
 	return err;
+}
+
+struct device *machine_nth_disk(struct machine *m, unsigned int n)
+{
+	return m->disks[n];
 }
 
 /* Drivers find the disks in the order of their slots. */
@@ -311,8 +330,8 @@ static int add_ports(struct machine *m, struct fail *fail)
 
 /* One builder for each kind of device, in the order of their creation and so of their slots. */
 static int (*const builders[])(struct machine *m, struct fail *fail) = {
-	add_gicv2m, add_its, add_pci,	  add_console, add_rtc,	  add_gpio,
-	add_disks,  add_rng, add_balloon, add_nets,    add_ports,
+	add_gicv2m, add_its,   add_pci, add_console, add_rtc,  add_vmgenid,
+	add_gpio,   add_disks, add_rng, add_balloon, add_nets, add_ports,
 };
 
 int machine_add_devices(struct machine *m, struct fail *fail)

@@ -17,7 +17,7 @@ struct machine {
 	struct log *log;
 	struct vm *vm;
 	struct chardev *console;
-	struct device *gpio;
+	struct device *gpio, *vmgenid;
 	struct device *balloon, *hvc; /* or NULL */
 	struct device *disks[CONFIG_DISKS_MAX]; /* as --disk named them */
 	struct ports ports;

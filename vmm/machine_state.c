@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vmm/machine_state.h"
+#include "vmm/machine_state_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arch/arm64/regs_state.h"
 #include "firmware/psci.h"
 #include "vmm/vm.h"
 
-enum { MACHINE_VERSION = 1, OPTIONS_MAX = 1 << 20, DEVICE_PATH = 32 };
+enum { OPTIONS_MAX = 1 << 20, DEVICE_PATH = 32 };
 
 /* --- what it is made of ----------------------------------------------------------------------- */
 
@@ -134,110 +132,6 @@ void machine_saved_free(struct machine_saved *saved)
 	saved->options = saved->cwd = NULL;
 }
 
-/* --- disks ------------------------------------------------------------------------------------ */
-
-/* What tells whether somebody wrote to an image. */
-struct disk_stamp {
-	const char *path;
-	bool ro;
-	uint64_t size, mtime_ns, inode;
-};
-
-static int stamp_take(const struct disk_config *cfg, struct disk_stamp *stamp)
-{
-	struct stat st;
-
-	if (stat(cfg->path, &st))
-		return -errno;
-	*stamp = (struct disk_stamp){
-		.path = cfg->path,
-		.ro = cfg->ro,
-		.size = (uint64_t)st.st_size,
-		.mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec,
-		.inode = st.st_ino,
-	};
-	return 0;
-}
-
-static void stamp_state(void *arg, struct state *s)
-{
-	struct disk_stamp *stamp = arg;
-
-	state_bool(s, "ro", &stamp->ro);
-	state_u64(s, "size", &stamp->size);
-	state_u64(s, "mtime_ns", &stamp->mtime_ns);
-	state_u64(s, "inode", &stamp->inode);
-}
-
-/* A disk that the guest only reads may have been copied or touched: its size must be the same. */
-static void stamp_compare(unsigned int n, const struct disk_stamp *then,
-			  const struct disk_stamp *now, struct findings *refused)
-{
-	if (then->size != now->size)
-		findings_add(refused, "disk %u (%s) had %llu bytes when it was saved, now %llu", n,
-			     now->path, (unsigned long long)then->size,
-			     (unsigned long long)now->size);
-	else if (!then->ro && (then->mtime_ns != now->mtime_ns || then->inode != now->inode))
-		findings_add(refused,
-			     "disk %u (%s) is not as it was left: it was written to, or is another "
-			     "file (--allow-changed-disk)",
-			     n, now->path);
-}
-
-int machine_check_disks(const struct machine *m, struct snapshot *snap, struct findings *refused,
-			struct fail *fail)
-{
-	const struct config *cfg = machine_config(m);
-	int err = 0;
-
-	for (unsigned int i = 0; !err && i < cfg->ndisks; i++) {
-		struct disk_stamp then = { 0 }, now;
-		char name[16];
-
-		snprintf(name, sizeof(name), "disk/%u", i);
-		err = snapshot_get(snap, name, MACHINE_VERSION, stamp_state, &then, fail);
-		if (!err && stamp_take(&cfg->disks[i].disk, &now))
-			findings_add(refused, "disk %u (%s): %s", i, cfg->disks[i].disk.path,
-				     strerror(errno));
-		else if (!err)
-			stamp_compare(i, &then, &now, refused);
-	}
-	return err;
-}
-
-/* On stable storage first: the snapshot is worth nothing with a disk that a host crash has undone. */
-static int disk_settle(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int err = fd < 0 || fsync(fd) ? -errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
-static int save_disks(const struct machine *m, struct snapshot *snap, struct fail *fail)
-{
-	const struct config *cfg = machine_config(m);
-	int err = 0;
-
-	for (unsigned int i = 0; !err && i < cfg->ndisks; i++) {
-		struct disk_stamp stamp;
-		char name[16];
-
-		snprintf(name, sizeof(name), "disk/%u", i);
-		err = cfg->disks[i].disk.ro ? 0 : disk_settle(cfg->disks[i].disk.path);
-		if (!err)
-			err = stamp_take(&cfg->disks[i].disk, &stamp);
-		if (err)
-			fail_set(fail, EXIT_HOST, err, "cannot save the state of disk %s: %s",
-				 cfg->disks[i].disk.path, strerror(-err));
-		else
-			err = snapshot_add(snap, name, MACHINE_VERSION, stamp_state, &stamp, fail);
-	}
-	return err;
-}
-
 /* --- parts ------------------------------------------------------------------------------------ */
 
 /* What a section's visitor needs. */
@@ -262,6 +156,7 @@ static void clock_state(void *arg, struct state *s)
 	state_u64(s, "virtual", &clock->virt);
 	state_u64(s, "physical", &clock->phys);
 	state_bool(s, "has_physical", &clock->has_phys);
+	state_optional_u64(s, "stopped_at", &vm->stopped_at);
 	if (s->loading)
 		vm->clock_stopped = !s->err;
 }
@@ -384,15 +279,21 @@ int machine_save(struct machine *m, struct snapshot *snap, struct fail *fail)
 		err = snapshot_add(snap, "machine", MACHINE_VERSION, saved_state, &saved, fail);
 	machine_saved_free(&saved);
 	if (!err)
-		err = save_disks(m, snap, fail);
+		err = machine_save_disks(m, snap, fail);
+	if (!err)
+		err = machine_save_overlays(m, snap, fail);
 	return err ? err : each_section(machine_vm(m), snap, save_section, NULL, fail);
 }
 
 int machine_load(struct machine *m, struct snapshot *snap, struct findings *refused,
 		 struct fail *fail)
 {
-	int err = each_section(machine_vm(m), snap, load_section, refused, fail);
-	const char *left = err ? NULL : snapshot_left(snap);
+	int err = machine_load_overlays(m, snap, fail);
+	const char *left;
+
+	if (!err)
+		err = each_section(machine_vm(m), snap, load_section, refused, fail);
+	left = err ? NULL : snapshot_left(snap);
 
 	if (left)
 		findings_add(refused, "the snapshot has a section %s, this machine no such part",

@@ -26,6 +26,10 @@ struct machine_saved {
 	struct cpu_model cpu; /* only what cpu_plan_like() looks at */
 };
 
+/* The section that has what the guest wrote to the throw-away overlay of disk `n`. */
+enum { OVERLAY_SECTION = 32 };
+void machine_overlay_section(unsigned int n, char name[OVERLAY_SECTION]);
+
 /* Adds all sections. 0 or -errno with a sentence. */
 int machine_save(struct machine *m, struct snapshot *snap, struct fail *fail);
 

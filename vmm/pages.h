@@ -10,7 +10,7 @@
  * them: read-only memory slots after those of RAM, in no table of RAM. Stores to such a slot exit,
  * or ring their ioeventfd, as where nothing is.
  */
-enum { PAGES_MAX = 2 };
+enum { PAGES_MAX = 3 };
 
 struct pages {
 	struct kvm *kvm; /* the VM in it comes and goes */

@@ -2,6 +2,7 @@
 #include "vmm/restore.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,7 +17,8 @@ int restore_open(struct restore *r, int fd, struct fail *fail)
 	r->streamed = lseek(fd, 0, SEEK_CUR) < 0;
 	if (r->streamed && r->lazy)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
-				"--lazy needs a file to read from; a pipe is none");
+				"--%s needs a file to read from; a pipe is none",
+				r->clone ? "clone" : "lazy");
 	if (r->streamed) {
 		err = frames_open(&r->frames, fd, fail);
 		if (!err)
@@ -51,8 +53,7 @@ static void verify_done(struct loop_job *job)
 
 static int verify_start(struct restore *r, struct fail *fail)
 {
-	const struct guest_mem *mem = &r->vm->mem;
-	int err = snapshot_load_start(&r->load, &r->snap, mem, true, fail);
+	int err = snapshot_load_start(&r->load, &r->snap, NULL, fail);
 
 	if (err)
 		return err;
@@ -86,7 +87,7 @@ static int load_ram(struct restore *r, struct fail *fail)
 	if (err)
 		return err;
 	if (!r->lazy)
-		return snapshot_load_start(&r->load, &r->snap, mem, false, fail);
+		return snapshot_load_start(&r->load, &r->snap, mem, fail);
 	r->vm->ram_is_file = true;
 	return snapshot_map(&r->snap, mem, fail);
 }
@@ -127,7 +128,11 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 		err = machine_load(m, &r->snap, &r->refused, fail);
 	if (!err)
 		err = check_findings(r, fail);
-	if (!err && r->lazy)
+	if (!err && r->advance_clock)
+		vm_advance_clock(r->vm);
+	if (!err)
+		machine_new_generation(m);
+	if (!err && r->lazy && !r->verified)
 		err = verify_start(r, fail);
 	return err;
 }
@@ -140,6 +145,8 @@ void restore_stop(struct restore *r)
 
 void restore_close(struct restore *r)
 {
+	while (r->ntexts)
+		free(r->texts[--r->ntexts]);
 	if (r->streamed)
 		frames_close(&r->frames);
 	snapshot_free(&r->snap);

@@ -5,6 +5,8 @@
 #include "vmm/machine_state.h"
 #include "vmm/snapshot_stream.h"
 
+enum { RESTORE_TEXTS_MAX = CONFIG_DISKS_MAX + 8 };
+
 /*
  * A machine that comes out of a snapshot. The order is safe: nothing runs before everything was
  * read and found right, but RAM with `lazy`, which is verified while the guest runs already.
@@ -13,8 +15,15 @@ struct restore {
 	struct snapshot snap;
 	struct machine_saved saved;
 	struct findings refused;
-	bool lazy, paused, check, allow_changed_disk;
+	bool lazy; /* RAM is the file's, and verified while the guest runs */
+	bool paused, check, allow_changed_disk;
+	bool clone; /* one of several: with addresses of its own */
+	bool advance_clock; /* the guest's counters have gone on meanwhile */
+	bool verified; /* RAM is known to be whole */
+	bool throw_away; /* what the guest writes to its disks */
 	/* private */
+	char *texts[RESTORE_TEXTS_MAX]; /* of the configuration */
+	unsigned int ntexts;
 	bool streamed; /* through a pipe: sections and RAM come as they come */
 	struct frames frames;
 	struct vm *vm;

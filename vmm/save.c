@@ -110,22 +110,19 @@ static void settle(struct vm *vm)
 }
 
 /* A machine that goes on writes to its disks, and what was saved no longer fits them. */
-static int check_disks(const struct save *save, const struct config *cfg, struct fail *fail)
+static int check_disks(const struct save *save, struct machine *m, struct fail *fail)
 {
-	for (unsigned int i = 0; i < cfg->ndisks; i++) {
+	const struct config *cfg = machine_config(m);
+
+	for (unsigned int i = 0; save->keep_running && i < cfg->ndisks; i++) {
 		const struct disk_config *disk = &cfg->disks[i].disk;
 
-		if (disk->snapshot)
-			return fail_set(fail, EXIT_CONFIG, -ENOTSUP,
-					"what the guest wrote to %s is in its throw-away overlay "
-					"(snapshot=on), which cannot be saved",
+		if (!disk->ro && !blk_is_overlay(machine_nth_disk(m, i)))
+			return fail_set(fail, EXIT_CONFIG, -EINVAL,
+					"--keep-running: the machine would go on writing to %s, "
+					"and the snapshot be worth nothing; let it write to an "
+					"overlay, snapshot=on",
 					disk->path);
-		if (save->keep_running && !disk->ro)
-			return fail_set(
-				fail, EXIT_CONFIG, -EINVAL,
-				"--keep-running: the machine would go on writing to %s, and "
-				"the snapshot be worth nothing; leave it out",
-				disk->path);
 	}
 	return 0;
 }
@@ -174,7 +171,7 @@ bool save_do(struct save *save, struct machine *m)
 	int err;
 
 	snapshot_init(&snap);
-	err = check_disks(save, machine_config(m), &fail);
+	err = check_disks(save, m, &fail);
 	if (!err) {
 		settle(vm);
 		err = machine_save(m, &snap, &fail);

@@ -99,13 +99,13 @@ int snapshot_fits(const struct snapshot *snap, const struct guest_mem *mem, stru
 
 /*
  * Reading RAM, by threads of its own, while the caller sets up the machine; all of `mem` is fresh.
+ * NULL: it is only verified, for who shows it with snapshot_map(), or asks whether it is whole.
  * snapshot_load_wait() returns when all is read and its checksums hold: 0, or EXIT_SNAPSHOT naming
  * the first chunk that does not.
  */
 struct snapshot_load {
 	const struct snapshot *snap;
-	const struct guest_mem *mem;
-	bool mapped; /* RAM shows the file already: only verifies */
+	const struct guest_mem *mem; /* or NULL */
 	_Atomic uint32_t next; /* chunk to take */
 	_Atomic uint32_t bad; /* lowest one that does not hold; UINT32_MAX: none */
 	_Atomic int err;
@@ -114,7 +114,7 @@ struct snapshot_load {
 };
 
 int snapshot_load_start(struct snapshot_load *load, const struct snapshot *snap,
-			const struct guest_mem *mem, bool mapped, struct fail *fail);
+			const struct guest_mem *mem, struct fail *fail);
 int snapshot_load_wait(struct snapshot_load *load, struct fail *fail);
 
 /* Shows the file's RAM in `mem`, privately, instead of reading it: whoever runs on it has to verify

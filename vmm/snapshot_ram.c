@@ -152,17 +152,14 @@ static int load_chunk(const struct snapshot_load *load, unsigned int run, uint32
 	const struct snapshot *snap = load->snap;
 	const struct snapshot_ram *ram = &snap->ram[run];
 	uint64_t at = (uint64_t)i * SNAPSHOT_CHUNK, len = chunk_len(ram, i);
-	uint8_t *host = load->mem->ram[run].host + at, own[SNAPSHOT_CHUNK];
+	uint8_t own[SNAPSHOT_CHUNK], *host = load->mem ? load->mem->ram[run].host + at : own;
 	off_t off = (off_t)(ram->offset + at);
 	bool any = false;
 	uint32_t sum;
 	int err;
 
-	/* What the guest may be changing already is verified in a copy. */
-	if (load->mapped) {
+	if (host == own)
 		memset(own, 0, len);
-		host = own;
-	}
 	err = read_data(snap->fd, host, off, len, &any);
 	if (err)
 		return err;
@@ -201,14 +198,13 @@ static void *load_thread(void *arg)
 }
 
 int snapshot_load_start(struct snapshot_load *load, const struct snapshot *snap,
-			const struct guest_mem *mem, bool mapped, struct fail *fail)
+			const struct guest_mem *mem, struct fail *fail)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned int want = cpus < 1 ? 1 : cpus > 4 ? 4 : (unsigned int)cpus;
 
 	load->snap = snap;
 	load->mem = mem;
-	load->mapped = mapped;
 	load->nthreads = 0;
 	atomic_store(&load->next, 0);
 	atomic_store(&load->bad, UINT32_MAX);

@@ -322,6 +322,7 @@ int test_attempt_start(const struct test_attempt_env *env, const struct test *te
 		return err;
 	}
 	start_timers(a);
+	test_watch_begin(&a->watch);
 	*out = a;
 	return 0;
 }

@@ -2,7 +2,9 @@
 #include "vmm/test_config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/test_report.h"
 
@@ -58,8 +60,14 @@ const struct opt test_options[] = {
 	  "text",
 	  AT(rules.no_default_rejects) },
 	{ "send", 0, OPT_PARSE, NULL, "TEXT@REGEX",
-	  "type TEXT (with \\n \\t \\xHH ...) when the console shows REGEX; repeatable, in order",
+	  "type TEXT (with \\n \\t \\xHH ...) when the console shows REGEX, or at once without "
+	  "one; "
+	  "repeatable, in order",
 	  .parse = parse_send },
+	{ "from-snapshot", 0, OPT_STR, NULL, "FILE",
+	  "do not boot: go on as a clone of this saved machine; of run's options only --name, "
+	  "--no-reboot, --log-file and --loglevel go with it",
+	  AT(from_snapshot) },
 	{ "timeout", 0, OPT_TIME, NULL, "TIME",
 	  "the longest that a test may take (60s; 0: no limit)", AT(timeout_ns), .max = 30 * DAY },
 	{ "idle-timeout", 0, OPT_TIME, NULL, "TIME",
@@ -97,6 +105,46 @@ void test_init(struct test *test)
 	test->timeout_ns = 60 * SECOND;
 	test->idle_ns = 30 * SECOND;
 	test->repeat = 1;
+	test->snapshot_fd = -1;
+}
+
+/* What a clone takes, as those of `vmm restore` do; the rest of run's options is the snapshot's. */
+static int check_clone(const struct test *test, struct fail *fail)
+{
+	static const char *const taken[] = { "name", "no-reboot", "log-file", "loglevel", NULL };
+	const struct opts_kept *given = &test->run.given;
+
+	for (size_t i = 0; i < given->n; i++) {
+		const char *name = given->words[i].opt->name;
+		const char *const *word = taken;
+
+		while (*word && strcmp(*word, name))
+			word++;
+		for (const struct opt *o = opts_first(config_options); !*word && o;
+		     o = opts_next(o))
+			if (o == given->words[i].opt)
+				return fail_set(fail, EXIT_CONFIG, -EINVAL,
+						"--%s: the machine is the snapshot's, and has that "
+						"already; leave it out",
+						name);
+	}
+	return 0;
+}
+
+int test_open(struct test *test, const struct test *last, test_look *look, struct fail *fail)
+{
+	if (last && !strcmp(last->from_snapshot, test->from_snapshot)) {
+		test->snapshot_fd = last->snapshot_fd;
+		test->run.cpus = last->run.cpus;
+		test->run.mem = last->run.mem;
+		return 0;
+	}
+	test->snapshot_fd = open(test->from_snapshot, O_RDONLY | O_CLOEXEC);
+	test->owns_snapshot = test->snapshot_fd >= 0;
+	if (test->snapshot_fd < 0)
+		return fail_set(fail, EXIT_CONFIG, -errno, "cannot open %s: %s",
+				test->from_snapshot, strerror(errno));
+	return look(test->snapshot_fd, &test->run, fail);
 }
 
 int test_check(const struct test *test, struct fail *fail)
@@ -105,6 +153,8 @@ int test_check(const struct test *test, struct fail *fail)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"--%s starts nothing that could be tested; use vmm run",
 				test->run.dry_run ? "dry-run" : "dump-dtb");
+	if (test->from_snapshot)
+		return check_clone(test, fail);
 	return config_check(&test->run, fail);
 }
 
@@ -112,4 +162,6 @@ void test_fini(struct test *test)
 {
 	test_rules_fini(&test->rules);
 	config_fini(&test->run);
+	if (test->owns_snapshot)
+		close(test->snapshot_fd);
 }

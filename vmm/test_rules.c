@@ -25,6 +25,13 @@ const struct test_reject *test_default_reject(unsigned int i)
 									: NULL;
 }
 
+static int not_empty(const char *option, const char *arg, struct fail *fail)
+{
+	return *arg ? 0
+		    : fail_set(fail, EXIT_CONFIG, -EINVAL,
+			       "--%s: the empty pattern is in every line", option);
+}
+
 static int add(struct test_pattern *p, unsigned int n, const char *option, const char *arg,
 	       struct fail *fail)
 {
@@ -34,9 +41,6 @@ static int add(struct test_pattern *p, unsigned int n, const char *option, const
 	if (n == TEST_RULES_MAX)
 		return fail_set(fail, EXIT_CONFIG, -E2BIG, "--%s: at most %d of them", option,
 				TEST_RULES_MAX);
-	if (!*arg)
-		return fail_set(fail, EXIT_CONFIG, -EINVAL,
-				"--%s: the empty pattern is in every line", option);
 	p->text = strdup(arg);
 	if (!p->text)
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
@@ -51,16 +55,20 @@ static int add(struct test_pattern *p, unsigned int n, const char *option, const
 
 int test_rules_expect(struct test_rules *rules, const char *arg, struct fail *fail)
 {
-	int err = add(&rules->expects[rules->nexpects], rules->nexpects, "expect", arg, fail);
+	int err = not_empty("expect", arg, fail);
 
+	if (!err)
+		err = add(&rules->expects[rules->nexpects], rules->nexpects, "expect", arg, fail);
 	rules->nexpects += !err;
 	return err;
 }
 
 int test_rules_reject(struct test_rules *rules, const char *arg, struct fail *fail)
 {
-	int err = add(&rules->rejects[rules->nrejects], rules->nrejects, "reject", arg, fail);
+	int err = not_empty("reject", arg, fail);
 
+	if (!err)
+		err = add(&rules->rejects[rules->nrejects], rules->nrejects, "reject", arg, fail);
 	rules->nrejects += !err;
 	return err;
 }
@@ -116,11 +124,11 @@ int test_rules_send(struct test_rules *rules, const char *arg, struct fail *fail
 	int err;
 
 	if (!re || !len)
-		return fail_set(
-			fail, EXIT_CONFIG, -EINVAL,
-			"--send '%s': give TEXT@PATTERN, where TEXT has 1 to %d bytes and may "
-			"hold \\n \\r \\t \\e \\\\ \\@ \\xHH",
-			arg, TEST_SEND_MAX);
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"--send '%s': give TEXT@PATTERN or TEXT@, where TEXT has 1 to %d "
+				"bytes and may "
+				"hold \\n \\r \\t \\e \\\\ \\@ \\xHH",
+				arg, TEST_SEND_MAX);
 	if (rules->nsends == TEST_RULES_MAX)
 		return fail_set(fail, EXIT_CONFIG, -E2BIG, "--send: at most %d of them",
 				TEST_RULES_MAX);

@@ -45,7 +45,8 @@ const struct test_reject *test_default_reject(unsigned int i);
 /* Each adds one: 0, or -errno with a sentence. `arg` is copied. */
 int test_rules_expect(struct test_rules *rules, const char *arg, struct fail *fail);
 int test_rules_reject(struct test_rules *rules, const char *arg, struct fail *fail);
-/* TEXT@RE: TEXT may hold \n \r \t \e \\ \@ and \xHH; the first @ without a backslash ends it. */
+/* TEXT@RE: TEXT may hold \n \r \t \e \\ \@ and \xHH; the first @ without a backslash ends it.
+ * With no RE it is typed as soon as those before it are, the first one at the start. */
 int test_rules_send(struct test_rules *rules, const char *arg, struct fail *fail);
 void test_rules_fini(struct test_rules *rules);
 

@@ -51,6 +51,22 @@ static void add_runs(struct session *s, const struct test *test)
 	}
 }
 
+/* Tests of one snapshot follow each other, and it is looked at once. */
+static int open_snapshots(struct session *s, test_look *look, struct fail *fail)
+{
+	struct test *only = &s->test, **tests = s->test.plan ? s->plan.tests : &only;
+	const struct test *last = NULL;
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < (s->test.plan ? s->plan.n : 1); i++) {
+		if (!tests[i]->from_snapshot)
+			continue;
+		err = test_open(tests[i], last, look, fail);
+		last = tests[i];
+	}
+	return err;
+}
+
 /* A test of one machine is a run of its own for each repetition. */
 static int expand(struct session *s, struct fail *fail)
 {
@@ -146,7 +162,7 @@ static void cleanup(struct session *s)
 	test_fini(&s->test);
 }
 
-int test_session(int argc, char **argv, test_machine *machine, struct fail *fail)
+int test_session(int argc, char **argv, const struct test_machines *machines, struct fail *fail)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	int code, err;
@@ -158,8 +174,10 @@ int test_session(int argc, char **argv, test_machine *machine, struct fail *fail
 	test_init(&s->test);
 	err = parse(s, argc, argv, fail);
 	if (!err)
+		err = open_snapshots(s, machines->look, fail);
+	if (!err)
 		err = expand(s, fail);
-	code = err ? (int)fail->code : run_session(s, machine, fail);
+	code = err ? (int)fail->code : run_session(s, machines->run, fail);
 	cleanup(s);
 	free(s);
 	return code;

@@ -50,6 +50,12 @@ static void look_sends(struct test_watch *w, const char *text, int flags)
 		w->user.send(w->user.arg, &w->rules->sends[w->nsent++]);
 }
 
+void test_watch_begin(struct test_watch *w)
+{
+	while (w->nsent < w->rules->nsends && !*w->rules->sends[w->nsent].at.text)
+		w->user.send(w->user.arg, &w->rules->sends[w->nsent++]);
+}
+
 static void reject(struct test_watch *w, const char *name, const char *text, bool panic)
 {
 	w->rejected = true;

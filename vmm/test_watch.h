@@ -41,6 +41,8 @@ int test_watch_init(struct test_watch *w, const struct test_rules *rules,
 		    const struct test_watch_user *user);
 void test_watch_fini(struct test_watch *w);
 
+/* Nothing has come yet: types what waits for nothing. */
+void test_watch_begin(struct test_watch *w);
 void test_watch_feed(struct test_watch *w, const void *data, size_t len);
 /* Nothing has come for a while: the end of what is there counts as the end of a line ($). */
 void test_watch_settle(struct test_watch *w);

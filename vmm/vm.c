@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "arch/arm64/hypercall.h"
 #include "arch/arm64/layout.h"
 #include "arch/arm64/vgic.h"
 #include "arch/arm64/vgic_hidden.h"
+#include "devices/vmgenid.h"
 #include "firmware/psci.h"
 
 _Static_assert((int)GUEST_RAM_MAX + (int)PAGES_MAX <= (int)HIDDEN_SLOT, "KVM's memory slots");
@@ -349,6 +351,14 @@ static unsigned int started_threads(const struct vm *vm)
 	return threads;
 }
 
+static uint64_t real_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 void vm_pause(struct vm *vm)
 {
 	set_request(vm, VM_PAUSE);
@@ -361,7 +371,19 @@ void vm_pause(struct vm *vm)
 	if (!vm->clock_stopped) {
 		vm->clock_stopped = !regs_clock_read(&vm->vcpus[0].kvm, &vm->clock);
 		vm->clock.has_phys = false;
+		vm->stopped_at = real_ns();
 	}
+}
+
+/* Not where the host's clock says that no time has passed. */
+void vm_advance_clock(struct vm *vm)
+{
+	uint64_t now = real_ns();
+
+	if (!vm->clock_stopped || now <= vm->stopped_at)
+		return;
+	clock_advance(&vm->clock, now - vm->stopped_at, regs_clock_hz());
+	vm->stopped_at = now;
 }
 
 void vm_resume(struct vm *vm)
@@ -369,6 +391,9 @@ void vm_resume(struct vm *vm)
 	if (vm->clock_stopped && regs_clock_write(&vm->vcpus[0].kvm, &vm->clock))
 		log_line(vm->log, LOG_WARNING, "the guest's clock cannot be set");
 	vm->clock_stopped = false;
+	if (vm->generation)
+		vmgenid_renew(vm->generation);
+	vm->generation = NULL;
 	set_request(vm, VM_RUN);
 }
 

@@ -68,6 +68,8 @@ struct vm {
 	/* The guest's counters while it stands still; its vCPUs go on from there. */
 	struct clock clock;
 	bool clock_stopped;
+	struct device *generation; /* gets a new id before the vCPUs run; NULL: keeps its own */
+	uint64_t stopped_at; /* by the host's real time, in ns since 1970 */
 
 	pthread_mutex_t run_lock;
 	pthread_cond_t all_parked; /* `parked` has grown; vCPUs wait for their own `wake` */
@@ -108,6 +110,8 @@ void vm_power_off(struct vm *vm);
 void vm_pause(struct vm *vm);
 /* The counter goes on from where it was. */
 void vm_resume(struct vm *vm);
+/* The guest's counters, which stand still, have gone on since they stopped. */
+void vm_advance_clock(struct vm *vm);
 /* Whether the vCPUs are asked to stand still. Loop thread. */
 bool vm_paused(const struct vm *vm);
 

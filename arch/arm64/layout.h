@@ -16,6 +16,7 @@
  *   0x0901_0000  PL031     SPI 2, level
  *   0x0903_0000  PL061     SPI 7, level; line 3 is the power key
  *   0x090a_0000  stolen time, 64 bytes a CPU (memory, Arm DEN0057)
+ *   0x090d_0000  VM generation id, SPI 10, edge
  *   0x0a00_0000  virtio-mmio, 32 slots of 0x200, SPI 16 + n, edge
  *   0x1000_0000  PCI: window for BARs; from 0x3f00_0000 ECAM of one bus; SPI 3 to 6, level
  *   0x4000_0000  RAM, contiguous; after it, aligned to 64 KiB, the redistributors of CPU 123 up
@@ -39,6 +40,7 @@
 #define LAYOUT_PVTIME_BASE   0x090a0000ULL
 #define LAYOUT_PVTIME_SIZE   0x00010000ULL
 #define LAYOUT_PVTIME_STRIDE 64
+#define LAYOUT_VMGENID_BASE  0x090d0000ULL
 #define LAYOUT_VIRTIO_BASE   0x0a000000ULL
 #define LAYOUT_VIRTIO_STRIDE 0x00000200ULL
 #define LAYOUT_VIRTIO_SLOTS  32
@@ -54,6 +56,7 @@
 #define LAYOUT_PL031_SPI   2
 #define LAYOUT_PCI_SPI	   3
 #define LAYOUT_GPIO_SPI	   7
+#define LAYOUT_VMGENID_SPI 10
 #define LAYOUT_VIRTIO_SPI  16
 #define LAYOUT_GICV2M_SPI  48
 #define LAYOUT_GICV2M_SPIS 64
@@ -75,7 +78,8 @@ _Static_assert(LAYOUT_GICV2M_BASE + LAYOUT_GICV2M_SIZE <= LAYOUT_ITS_BASE, "GICv
 _Static_assert(LAYOUT_ITS_BASE + LAYOUT_ITS_SIZE <= LAYOUT_GICR_BASE, "ITS, GICR");
 _Static_assert(LAYOUT_GICR_BASE + LAYOUT_GICR_CPUS * LAYOUT_GICR_CPU_SIZE <= LAYOUT_PL011_BASE,
 	       "GICR, PL011");
-_Static_assert(LAYOUT_PVTIME_BASE + LAYOUT_PVTIME_SIZE <= LAYOUT_VIRTIO_BASE, "PVTIME, virtio");
+_Static_assert(LAYOUT_PVTIME_BASE + LAYOUT_PVTIME_SIZE <= LAYOUT_VMGENID_BASE, "PVTIME, vmgenid");
+_Static_assert(LAYOUT_VMGENID_BASE + 0x1000 <= LAYOUT_VIRTIO_BASE, "vmgenid, virtio");
 _Static_assert(LAYOUT_VIRTIO_BASE + LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE <=
 		       LAYOUT_PCI_MMIO_BASE,
 	       "virtio, PCI");

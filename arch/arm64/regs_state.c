@@ -234,6 +234,14 @@ int regs_clock_write(const struct kvm_vcpu *vcpu, const struct clock *clock)
 	return err;
 }
 
+void clock_advance(struct clock *clock, uint64_t ns, uint32_t hz)
+{
+	uint64_t ticks = (uint64_t)((unsigned __int128)ns * hz / 1000000000);
+
+	clock->virt += ticks;
+	clock->phys += ticks;
+}
+
 uint32_t regs_clock_hz(void)
 {
 	uint64_t hz;

@@ -44,6 +44,9 @@ int regs_clock_read(const struct kvm_vcpu *vcpu, struct clock *clock);
 /* Both counters go on from there, for all vCPUs. */
 int regs_clock_write(const struct kvm_vcpu *vcpu, const struct clock *clock);
 
+/* Both counters as they are `ns` later, at `hz` ticks a second. */
+void clock_advance(struct clock *clock, uint64_t ns, uint32_t hz);
+
 /* Ticks a second of both counters, as CNTFRQ_EL0 reads on this host. */
 uint32_t regs_clock_hz(void);
 

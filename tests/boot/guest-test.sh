@@ -76,6 +76,7 @@ hop() {
 	done </dev/ttyAMA0
 	: >/off
 	wait
+	echo "hop: reseeded $(dmesg | grep -c 'reseeded due to virtual machine fork') times"
 }
 
 # The transport's driver comes and goes N times, each time with a read; what was written is there.

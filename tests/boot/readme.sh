@@ -38,7 +38,7 @@ while read -r line; do
 		# It goes on until it is ended.
 		case $line in
 		*--check*) ;;
-		*) { until vmm list | grep -q '^box .*running'; do :; done; vmm stop --force box; } & ;;
+		*) { until vmm list | grep -q running; do :; done; vmm stop --force "$(vmm list | sed 's/ .*//')"; } & ;;
 		esac
 		timeout 60 sh -c "$line; s=\$?; [ \$s -eq 0 ] || [ \$s -eq 143 ]" </dev/null >out 2>err
 		;;

@@ -69,15 +69,123 @@ registers() {
 	line out "hop $n" && printf x >&4 && line out "hop $((n + 1))" && printf q >&4
 	ended 0
 	fails=$(grep -ac '^FAIL' out)
+	ids=$(tr -d '\r' <out | grep -ax 'generation .*' | sort -u | wc -l)
+	check "$hops generations $*" "$ids of them" test "$ids" -eq "$hops"
 	check "$hops hops $*" "hop $n, $fails failures, status $status: $(grep -a -m 1 ^FAIL out) $(tail -n 3 err saved)" \
 		test "$n" -gt "$hops" -a "$fails" -eq 0 -a $status -eq 0
+}
+
+# --- many of one ------------------------------------------------------------------------------------
+# Each has its own console; the pipe `in` is for one machine alone.
+clone() {
+	name=$1
+	shift
+	rm -f "in.$name"
+	mkfifo "in.$name"
+	: >"out.$name"
+	sh -c 'exec 5<>"in.$0"; exec timeout 120 vmm restore --clone "$@" <&5 >"out.$0" 2>"err.$0"' "$name" "$@" &
+	eval "pid_$name=$!"
+}
+
+# said NAME PATTERN: waits for a line of the clone's.
+said() {
+	eval "pid=\$pid_$1"
+	line "out.$1" "$2"
+}
+
+clones() {
+	fresh
+	start run --nodefaults --name origin -m 4 -k hop.bin
+	origin=$pid
+	line out 'hop 1'
+	vmm save --keep-running origin snap 2>err.save
+	check 'save --keep-running' "$(cat err.save)" going origin
+	names='a b c d e'
+	for name in $names; do
+		clone "$name" --name "clone-$name" snap
+	done
+	clone other snap
+	for name in $names other; do
+		until [ -p "in.$name" ]; do :; done
+		printf x >"in.$name"
+		said "$name" 'hop 2'
+	done
+	check 'clones run beside each other, and their origin' "$(vmm list)" \
+		test "$(vmm list | grep -cE '^(origin|clone-[a-e]|vmm-[0-9]+) .*running')" -eq 7
+	cat out.? out.other | tr -d '\r' | grep -ax 'generation .*' | sort -u >generations
+	check 'each has a generation of its own' "$(cat generations)" test "$(wc -l <generations)" -eq 6
+	check 'their memory is the file' "$(ls)" \
+		test "$(cat /proc/[0-9]*/maps 2>/dev/null | grep -c '/snap$')" -ge 6
+	for name in $names other; do
+		printf x >"in.$name"
+		said "$name" 'hop 3'
+		printf q >"in.$name"
+		eval "wait \$pid_$name"
+		echo $?
+	done >codes
+	check 'each ends as it should' "$(cat codes) $(cat err.*)" test "$(tr -d '\n' <codes)" = 000000
+	# They wait for their turn, longer than a guest alone would.
+	cat out.* | grep -a '^FAIL' | grep -av '^FAIL counter' >failures
+	check 'no clone fails' "$(cat failures)" test ! -s failures
+	printf q >&4
+	pid=$origin
+	ended 0
+	refuse '--clone from a pipe' 2 'pipe' restore --clone -
+	head -c 65536 /dev/zero >disk
+	fresh
+	start run --nodefaults --name disk -m 4 -k hop.bin -d disk
+	line out 'hop 1'
+	refuse '--keep-running with a disk' 2 'snapshot=on' save --keep-running disk snap2
+	vmm save disk snap2 2>err.save
+	ended 36
+	refuse '--clone with a disk' 2 'disk-overlay' restore --clone snap2
+	refuse '--disk-overlay nowhere' 2 'nowhere' restore --clone --disk-overlay nowhere snap2
+	check '--clone --disk-overlay' "$(vmm restore --check --clone --disk-overlay . snap2 2>&1)" \
+		vmm restore --check --clone --disk-overlay . snap2
+	vmm test --from-snapshot snap --name hop --repeat 8 --send 'x@' --expect 'hop 2' >report 2>&1
+	check 'vmm test --from-snapshot' "$(cat report)" test $? -eq 0
+	check 'eight of them' "$(cat report)" grep -q '^8 passed, 0 failed' report
+	vmm test --from-snapshot snap --expect 'hop 2' --timeout 1s >report 2>&1
+	check 'vmm test --from-snapshot, in vain' "$(cat report)" test $? -eq 124
+	flip snap $(($(stat -c %s snap) - 200000))
+	refuse 'vmm test --from-snapshot, damaged' 3 'memory does not hold' test --from-snapshot snap --expect x
+}
+
+now_ms() {
+	awk '{ print int($1 * 1000) }' /proc/uptime
+}
+
+# The counter stands still while the machine is saved, or has gone on meanwhile.
+clock() {
+	for policy in stop advance; do
+		fresh
+		start run --nodefaults --name clock -m 4 -k hop.bin
+		began=$(now_ms)
+		line out 'hop 1'
+		vmm save clock snap 2>err.save
+		ended 36
+		sleep 2
+		start restore --clock $policy snap
+		printf x >&4
+		line out 'took [0-9]* ms'
+		wall=$(($(now_ms) - began))
+		line out 'hop 2'
+		printf q >&4
+		ended 0
+		took=$(tr -d '\r' <out | sed -n 's/^took \([0-9]*\) ms$/\1/p' | head -n 1)
+		case $policy in
+		stop) check "--clock stop" "$took of $wall ms" test "$took" -le $((wall - 2000)) ;;
+		advance) check "--clock advance" "$took of $wall ms" test "$took" -ge 2000 ;;
+		esac
+	done
 }
 
 # --- Linux ------------------------------------------------------------------------------------------
 # A Debian guest under load: its disk, its memory and its console go on as if nothing had been.
 linux() {
+	[ $# -gt 0 ] || set -- -d a.ext4
 	fresh
-	start run --name linux -k Image -i initrd -m 256 -c 2 -d a.ext4 -p "console=ttyAMA0 quiet t2=hop" "$@"
+	start run --name linux -k Image -i initrd -m 256 -c 2 -p "console=ttyAMA0 quiet t2=hop" "$@"
 	n=0 tick=2
 	while line out "tick $tick" && [ $n -lt "$linux_hops" ]; do
 		vmm save linux snap >saved 2>&1 && ended 36 || break
@@ -91,10 +199,19 @@ linux() {
 	check "linux: $linux_hops hops $*" "hop $n, status $status: $(tail -n 5 out) $(cat saved err)" \
 		test "$n" -eq "$linux_hops" -a $status -eq 0
 	check 'linux: files and memory are whole' "$(grep -a '^hop:' lines)" \
-		test "$(grep -a '^hop:' lines)" = 'hop: unmounted'
+		test "$(grep -a '^hop:' lines | head -n 1)" = 'hop: unmounted'
+	check 'linux: new random numbers after each hop' "$(grep -a '^hop:' lines)" \
+		grep -qx "hop: reseeded $linux_hops times" lines
 	sed -n 's/^tick //p' lines >ticks
 	seq 1 "$(tail -n 1 ticks)" >wanted
 	check 'linux: the console has no gap' "$(diff ticks wanted | head -n 3)" cmp -s ticks wanted
+}
+
+# What the guest writes goes along, and the image stays as it was.
+overlay() {
+	sum=$(md5sum <a.ext4)
+	linux -d a.ext4,snapshot=on
+	check 'overlay: the image is as it was' 'it is not' test "$(md5sum <a.ext4)" = "$sum"
 }
 
 # --- what is in the file ---------------------------------------------------------------------------
@@ -287,7 +404,7 @@ damaged() {
 	check 'nothing runs' "$(vmm list)" test -z "$(vmm list)"
 }
 
-groups='registers files pipes kept trust damaged linux'
+groups='registers files pipes kept trust damaged clones clock linux'
 while [ $# -gt 0 ]; do
 	case $1 in
 	hops=*) hops=${1#hops=} linux_hops=$(((${1#hops=} + 9) / 10)) ;;

@@ -2,7 +2,7 @@
 /*
  * Checks itself around each hop, a save and restore of its machine: every class of registers keeps
  * its values, the counter goes on where it was, and what is due or pending (timer, SGI, SPI) comes
- * once, after it. It says `hop N` and spins with all registers full until a byte arrives: `q` ends it.
+ * once, after it; and that the generation id is another one exactly when it is told so. It says `hop N` and spins with all registers full until a byte arrives: `q` ends it.
  */
 #include "tests/guest/lib/lib.h"
 
@@ -86,7 +86,7 @@ __asm__(".arch_extension sve\n"
 	"	ret\n");
 
 static struct frame before, after;
-static volatile unsigned int timers, sgis, spis, others;
+static volatile unsigned int timers, sgis, spis, generations, others;
 static volatile u64 timer_at;
 
 static void on_irq(unsigned int intid)
@@ -99,6 +99,8 @@ static void on_irq(unsigned int intid)
 		sgis++;
 	} else if (intid == SPI) {
 		spis++;
+	} else if (intid == INTID_VMGENID) {
+		generations++;
 	} else {
 		others++;
 	}
@@ -183,9 +185,29 @@ static void compare(unsigned int hop)
 	check(!memcmp(before.p, after.p, 16 * vl / 8), "p registers", "hop %u", hop);
 }
 
+struct id {
+	u64 half[2];
+};
+
+static struct id generation(void)
+{
+	return (struct id){ { mmio_read(VMGENID, 8), mmio_read(VMGENID + 8, 8) } };
+}
+
+static void compare_generations(const struct id *before, unsigned int told)
+{
+	struct id now = generation();
+	bool same = !memcmp(before, &now, sizeof(now));
+
+	check(told == !same, "generation", "%lx%lx, then %lx%lx, told %u times", before->half[0],
+	      before->half[1], now.half[0], now.half[1], told);
+	print("generation %016lx%016lx\n", now.half[0], now.half[1]);
+}
+
 static void hop_once(unsigned int hop)
 {
-	unsigned int timers0 = timers, sgis0 = sgis, spis0 = spis;
+	unsigned int timers0 = timers, sgis0 = sgis, spis0 = spis, generations0 = generations;
+	struct id id = generation();
 	struct kept want = { 0 }, have = { 0 };
 	u64 began, due, ended;
 
@@ -215,6 +237,8 @@ static void hop_once(unsigned int hop)
 	check(sgis == sgis0 + 1 && spis == spis0 + 1 && timers == timers0 + 1 && !others, "pending",
 	      "%u SGIs, %u SPIs, %u timers, %u others", sgis - sgis0, spis - spis0,
 	      timers - timers0, others);
+	compare_generations(&id, generations - generations0);
+	print("took %lu ms\n", (ended - began) / ticks_of_ms(1));
 }
 
 void guest(void)
@@ -224,6 +248,7 @@ void guest(void)
 	gic_enable(0, INTID_VTIMER, false);
 	gic_enable(0, SGI, true);
 	gic_enable(0, SPI, true);
+	gic_enable(0, INTID_VMGENID, true);
 	uart_open();
 	if (has_sve()) {
 		sysreg_write(cpacr_el1, 3 << 20 | 3 << 16);

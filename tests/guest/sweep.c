@@ -17,6 +17,7 @@ static const struct area {
 	{ "uart", UART + 8, PAGE - 8, 1, ALL }, /* the data register would print */
 	{ "rtc", RTC, PAGE, 1, ALL },
 	{ "gpio", GPIO, PAGE, 1, ALL },
+	{ "vmgenid", VMGENID, PAGE, 1, ALL },
 	{ "virtio", VIRTIO, BUSY_SLOTS *VIRTIO_STRIDE, 1, ALL },
 	{ "virtio, empty slots", VIRTIO + BUSY_SLOTS *VIRTIO_STRIDE,
 	  (VIRTIO_SLOTS - BUSY_SLOTS) * VIRTIO_STRIDE, 16, ALL },

@@ -107,7 +107,7 @@ static int restore(const struct world *w, bool compare)
 	mem_make(&fresh);
 	err = snapshot_fits(&snap, &fresh.mem, &fail);
 	if (!err)
-		err = snapshot_load_start(&load, &snap, &fresh.mem, false, &fail);
+		err = snapshot_load_start(&load, &snap, &fresh.mem, &fail);
 	if (!err)
 		err = snapshot_load_wait(&load, &fail);
 	if (!err && compare) {
@@ -225,11 +225,11 @@ START_TEST(mapped_ram_is_the_same_and_verified)
 	ck_assert_int_eq(memcmp(fresh.ram[0], w.ram[0], RAM), 0);
 	/* The guest writes, the file stays. */
 	memset(fresh.ram[0], 0xff, RAM);
-	ck_assert_int_eq(snapshot_load_start(&load, &snap, &fresh.mem, true, &fail), 0);
+	ck_assert_int_eq(snapshot_load_start(&load, &snap, NULL, &fail), 0);
 	ck_assert_int_eq(snapshot_load_wait(&load, &fail), 0);
 	ck_assert_uint_eq(fresh.ram[0][RAM - 1], 0xff);
 	flip(&w, (off_t)snap.ram[0].offset + 8, 0);
-	ck_assert_int_eq(snapshot_load_start(&load, &snap, &fresh.mem, true, &fail), 0);
+	ck_assert_int_eq(snapshot_load_start(&load, &snap, NULL, &fail), 0);
 	ck_assert_int_eq(snapshot_load_wait(&load, &fail), -EBADMSG);
 	ck_assert_int_eq(fail.code, EXIT_SNAPSHOT);
 	ck_assert_ptr_nonnull(strstr(fail.text, "chunk 0"));

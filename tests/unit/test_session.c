@@ -117,6 +117,8 @@ static int machine(const struct test *test, const char *name, int control_fd)
 {
 	const char *kind = test->run.kernel;
 
+	if (test->from_snapshot)
+		kind = test->snapshot_fd >= 0 && test->run.cpus == 3 ? "good" : "4";
 	if (!strcmp(kind, "good")) {
 		say("boot\r\nready\r\n");
 	} else if (!strcmp(kind, "forever")) {
@@ -148,6 +150,22 @@ static int machine(const struct test *test, const char *name, int control_fd)
 	return atoi(kind);
 }
 
+/* A snapshot is one whose first letter says how it is. */
+static unsigned int looks;
+
+static int look(int fd, struct config *run, struct fail *why)
+{
+	char c = 0;
+
+	looks++;
+	run->cpus = 3;
+	if (pread(fd, &c, 1, 0) == 1 && c == 'g')
+		return 0;
+	return fail_set(why, EXIT_SNAPSHOT, -EPROTO, "this is no whole snapshot");
+}
+
+static const struct test_machines machines = { machine, look };
+
 /* --- runs ------------------------------------------------------------------------------------- */
 
 static char report[1 << 18];
@@ -177,7 +195,7 @@ static int run(const char *line)
 	argv[argc++] = option;
 	memset(&fail, 0, sizeof(fail));
 	remove(path);
-	code = test_session(argc, argv, machine, &fail);
+	code = test_session(argc, argv, &machines, &fail);
 	report[0] = 0;
 	if (!access(path, F_OK))
 		read_file(path, report, sizeof(report));
@@ -393,6 +411,50 @@ START_TEST(refused_plans)
 }
 END_TEST
 
+static int run_snapshot(const char *content, const char *more)
+{
+	char path[100], line[300];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/snap", folder);
+	out = fopen(path, "w");
+	fputs(content, out);
+	fclose(out);
+	snprintf(line, sizeof(line), "--from-snapshot|%s%s", path, more);
+	looks = 0;
+	return run(line);
+}
+
+/* Looked at once, however many come out of it. */
+START_TEST(snapshots)
+{
+	char plan[300];
+
+	ck_assert_int_eq(run_snapshot("good", "|--expect|ready"), EXIT_OK);
+	ck_assert_int_eq(run_snapshot("good", "|--expect|ready|--repeat|3|--jobs|3|--name|x"), 0);
+	ck_assert_ptr_nonnull(strstr(report, "3 passed, 0 failed"));
+	ck_assert_uint_eq(looks, 1);
+	looks = 0;
+	snprintf(plan, sizeof(plan), "from-snapshot %s/snap\n[a]\n[b]\nrepeat 2\n[c]\n", folder);
+	ck_assert_int_eq(run_plan(plan, "|--jobs|2"), EXIT_OK);
+	ck_assert_ptr_nonnull(strstr(report, "4 passed, 0 failed"));
+	ck_assert_uint_eq(looks, 1);
+}
+END_TEST
+
+START_TEST(refused_snapshots)
+{
+	ck_assert_int_eq(run_snapshot("bad", "|--expect|ready"), EXIT_SNAPSHOT);
+	ck_assert_str_eq(fail.text, "this is no whole snapshot");
+	ck_assert_str_eq(report, "");
+	ck_assert_int_eq(run_snapshot("good", "|-m|64"), EXIT_CONFIG);
+	ck_assert_ptr_nonnull(strstr(fail.text, "--mem: the machine is the snapshot's"));
+	ck_assert_int_eq(run_snapshot("good", "|--disk|x"), EXIT_CONFIG);
+	ck_assert_int_eq(run("--from-snapshot|/does/not/exist"), EXIT_CONFIG);
+	ck_assert_ptr_nonnull(strstr(fail.text, "cannot open /does/not/exist"));
+}
+END_TEST
+
 START_TEST(interrupted)
 {
 	pid_t pid = fork();
@@ -408,7 +470,7 @@ START_TEST(interrupted)
 		sigaddset(&set, SIGTERM);
 		sigprocmask(SIG_BLOCK, &set, NULL);
 		raise(SIGTERM);
-		_exit(test_session(8, argv, machine, &fail));
+		_exit(test_session(8, argv, &machines, &fail));
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));
@@ -434,6 +496,8 @@ int main(void)
 	tcase_add_test(tc, plan);
 	tcase_add_test(tc, side_by_side);
 	tcase_add_loop_test(tc, refused_plans, 0, sizeof(bad_plans) / sizeof(bad_plans[0]));
+	tcase_add_test(tc, snapshots);
+	tcase_add_test(tc, refused_snapshots);
 	tcase_add_test(tc, interrupted);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -191,6 +191,24 @@ START_TEST(sends)
 }
 END_TEST
 
+/* Those without a pattern wait only for the others. */
+START_TEST(sends_at_once)
+{
+	ck_assert_int_eq(test_rules_send(&rules, "a@", NULL), 0);
+	ck_assert_int_eq(test_rules_send(&rules, "b@", NULL), 0);
+	ck_assert_int_eq(test_rules_send(&rules, "c@^$", NULL), 0);
+	ck_assert_int_eq(test_rules_send(&rules, "d@", NULL), 0);
+	start();
+	saw("");
+	test_watch_begin(&watch);
+	saw("send a;send b;");
+	feed("x\n");
+	saw("");
+	feed("\n");
+	saw("send c;send d;");
+}
+END_TEST
+
 static const struct {
 	const char *line, *want;
 } lines[] = {
@@ -297,9 +315,8 @@ static const struct {
 	{ test_rules_expect, "(", "--expect '(': " },
 	{ test_rules_reject, "[a", "--reject '[a': " },
 	{ test_rules_expect, "", "--expect: the empty pattern" },
-	{ test_rules_send, "text", "--send 'text': give TEXT@PATTERN" },
+	{ test_rules_send, "text", "--send 'text': give TEXT@PATTERN or TEXT@" },
 	{ test_rules_send, "@x", "--send '@x': give TEXT@PATTERN" },
-	{ test_rules_send, "x@", "--send: the empty pattern" },
 	{ test_rules_send, "\\q@x", "--send '\\q@x': give" },
 	{ test_rules_send, "\\x4@x", "--send '\\x4@x': give" },
 	{ test_rules_send, "\\xg1@x", "--send" },
@@ -371,6 +388,7 @@ int main(void)
 	tcase_add_test(tc, prompt_without_newline);
 	tcase_add_test(tc, anchors);
 	tcase_add_test(tc, sends);
+	tcase_add_test(tc, sends_at_once);
 	tcase_add_loop_test(tc, default_rejects, 0, NLINES);
 	tcase_add_test(tc, rejected_before_expected);
 	tcase_add_test(tc, long_lines);

@@ -16,6 +16,7 @@
 
 #include "virtio/disk.h"
 #include "virtio/disk_raw.h"
+#include "vmm/core/state.h"
 
 /* Disks as the host sees them: what is refused, and each kind against a model, byte by byte. */
 
@@ -278,6 +279,37 @@ static void do_grow(struct model *m)
 	ck_assert_uint_eq(m->disk->size, size);
 }
 
+static int disk_state(struct disk *disk, struct stream *stream, bool load)
+{
+	struct state s;
+
+	if (load)
+		state_init_load(&s, stream);
+	else
+		state_init_save(&s, stream);
+	disk->ops->state(disk, &s);
+	return state_end(&s);
+}
+
+/* What was written goes along to another overlay. */
+static void do_hop(struct model *m)
+{
+	struct disk_config cfg = m->kind->cfg;
+	struct stream saved;
+	struct disk *other;
+
+	if (!m->disk->ops->state || upto(m, 5))
+		return;
+	other = open_disk(cfg);
+	stream_open_buf(&saved);
+	ck_assert_int_eq(disk_state(m->disk, &saved, false), 0);
+	stream_rewind(&saved);
+	ck_assert_int_eq(disk_state(other, &saved, true), 0);
+	stream_close(&saved);
+	disk_close(m->disk);
+	m->disk = other;
+}
+
 static void do_flush(struct model *m)
 {
 	struct disk_io io = { .op = DISK_FLUSH };
@@ -296,7 +328,8 @@ static void read_whole(struct model *m)
 }
 
 static void (*const steps[])(struct model *m) = {
-	do_read, do_read, do_read, do_write, do_write, do_zeroes, do_discard, do_flush, do_grow,
+	do_read,   do_read,    do_read,	 do_write, do_write,
+	do_zeroes, do_discard, do_flush, do_grow,  do_hop,
 };
 
 START_TEST(like_the_model)
@@ -474,6 +507,67 @@ START_TEST(neighbours)
 END_TEST
 
 /* A sparse image of 8 TiB: its map costs address space, not memory. */
+/* Whatever is loaded, nothing is written beyond the disk. */
+static int load_pieces(struct disk *disk, uint64_t size, uint64_t at, uint32_t len)
+{
+	static uint8_t data[64 * PAGE];
+	uint64_t end = UINT64_MAX;
+	struct stream stream;
+	struct state s;
+	int err;
+
+	stream_open_buf(&stream);
+	state_init_save(&s, &stream);
+	state_u64(&s, "size", &size);
+	state_u64(&s, "at", &at);
+	state_blob(&s, "data", data, &len, sizeof(data));
+	state_u64(&s, "at", &end);
+	stream_rewind(&stream);
+	err = disk_state(disk, &stream, true);
+	stream_close(&stream);
+	return err;
+}
+
+START_TEST(hostile_overlay)
+{
+	struct disk *disk = open_disk((struct disk_config){ .snapshot = true });
+
+	ck_assert_int_eq(load_pieces(disk, SIZE, 0, PAGE), 0);
+	ck_assert_int_eq(load_pieces(disk, SIZE, SIZE - PAGE, PAGE), 0);
+	ck_assert_int_eq(load_pieces(disk, SIZE, SIZE - PAGE, 2 * PAGE), -ERANGE);
+	ck_assert_int_eq(load_pieces(disk, SIZE, SIZE, PAGE), -ERANGE);
+	ck_assert_int_eq(load_pieces(disk, SIZE, UINT64_MAX - PAGE + 1, PAGE), -ERANGE);
+	ck_assert_int_eq(load_pieces(disk, SIZE, PAGE / 2, PAGE), -ERANGE);
+	ck_assert_int_eq(load_pieces(disk, SIZE, 0, 0), -ERANGE);
+	ck_assert_int_eq(load_pieces(disk, SIZE, 0, SECTOR), -ERANGE);
+	ck_assert_int_eq(load_pieces(disk, SIZE - SECTOR, 0, PAGE), -ERANGE);
+	ck_assert_int_eq(load_pieces(disk, SIZE + 1, 0, PAGE), -ERANGE);
+	ck_assert_int_eq(load_pieces(disk, UINT64_MAX - SECTOR + 1, 0, PAGE), -ERANGE);
+	ck_assert_uint_eq(disk->size, SIZE);
+	ck_assert_int_eq(load_pieces(disk, 2 * SIZE, 2 * SIZE - PAGE, PAGE), 0);
+	ck_assert_uint_eq(disk->size, 2 * SIZE);
+	disk_close(disk);
+}
+END_TEST
+
+/* More than a snapshot takes is no reason to run out of memory. */
+START_TEST(overlay_too_large)
+{
+	struct disk *disk;
+	struct stream saved;
+	struct disk_io io = { .op = DISK_ZEROES, .len = DISK_STATE_MAX + PAGE };
+
+	ck_assert_int_eq(ftruncate(file, io.len), 0);
+	disk = open_disk((struct disk_config){ .snapshot = true });
+	ck_assert_int_eq(disk->ops->transfer(disk, &io), 0);
+	stream_open_buf(&saved);
+	ck_assert_int_eq(disk_state(disk, &saved, false), -EFBIG);
+	ck_assert_uint_le(saved.len, DISK_STATE_MAX + (1 << 20));
+	stream_close(&saved);
+	disk_close(disk);
+}
+END_TEST
+
 START_TEST(huge_overlay)
 {
 	static uint8_t data[PAGE];
@@ -517,6 +611,8 @@ int main(void)
 	tcase_add_test(opening, no_room_to_copy);
 	tcase_add_loop_test(opening, neighbours, 0, 2);
 	tcase_add_test(opening, huge_overlay);
+	tcase_add_test(opening, hostile_overlay);
+	tcase_add_test(opening, overlay_too_large);
 	tcase_set_timeout(opening, 60);
 	suite_add_tcase(suite, opening);
 	tcase_add_loop_test(kind, like_the_model, 0, 3 * KINDS);

@@ -562,6 +562,33 @@ START_TEST(state)
 }
 END_TEST
 
+/* A driver keeps the address that it knows until it resets the card, whose own shows then: the saved
+ * one's, or that of a clone. */
+START_TEST(addresses)
+{
+	static const uint8_t set[] = { 2, 1, 2, 3, 4, 5 }, fresh[] = { 2, 9, 9, 9, 9, 9 };
+	const uint8_t *after = _i ? fresh : own_mac;
+	struct net_config cfg = { .transport = &virtio_mmio, .mode = NET_TAP, .queues = PAIRS };
+	struct fake_guest to;
+
+	start(ALL_FEATURES);
+	ck_assert_int_eq(command(VIRTIO_NET_CTRL_MAC, 1, set, 6), 0);
+	fake_guest_init(&to);
+	cfg.has_mac = true;
+	cfg.own_mac = _i;
+	memcpy(cfg.mac, fresh, 6);
+	ck_assert_int_eq(net_create(&to.env, &cfg, &to.dev, &fail), 0);
+	ck_assert_int_eq(fake_guest_move(&g, &to), 0);
+	fake_guest_fini(&g);
+	g = to;
+	g.env.mem = &g.mem;
+	ck_assert_uint_eq(config(5, 1), set[5]);
+	fake_write(&g, VIRTIO_MMIO_STATUS, 0);
+	for (unsigned int i = 0; i < 6; i++)
+		ck_assert_uint_eq(config(i, 1), after[i]);
+}
+END_TEST
+
 START_TEST(announce_acknowledged)
 {
 	struct stream saved;
@@ -632,6 +659,7 @@ int main(void)
 	tcase_add_test(tc, refused);
 	tcase_add_loop_test(tc, malformed, 0, 3);
 	tcase_add_test(tc, state);
+	tcase_add_loop_test(tc, addresses, 0, 2);
 	tcase_add_test(tc, announce_acknowledged);
 	tcase_add_test(tc, hostile_state);
 	tcase_add_test(tc, state_of_more_pairs);

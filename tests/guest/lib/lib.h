@@ -24,6 +24,7 @@ enum {
 	UART = 0x09000000,
 	RTC = 0x09010000,
 	GPIO = 0x09030000,
+	VMGENID = 0x090d0000,
 	VIRTIO = 0x0a000000,
 	VIRTIO_SLOTS = 32,
 	VIRTIO_STRIDE = 0x200,
@@ -33,7 +34,14 @@ enum {
 /* The low GiB once more, as normal memory: for unaligned accesses (start.S). */
 #define ALIAS 0x4000000000UL
 
-enum { INTID_VTIMER = 27, INTID_UART = 33, INTID_RTC = 34, INTID_GPIO = 39, INTID_VIRTIO = 48 };
+enum {
+	INTID_VTIMER = 27,
+	INTID_UART = 33,
+	INTID_RTC = 34,
+	INTID_GPIO = 39,
+	INTID_VMGENID = 42,
+	INTID_VIRTIO = 48
+};
 
 struct machine {
 	const void *fdt;
