@@ -105,6 +105,9 @@ int vm_power_on(struct vm *vm, uint64_t pc, uint64_t x0, struct fail *fail);
 /* Ends the vCPU threads and closes the kernel's half. */
 void vm_power_off(struct vm *vm);
 
+/* Private: vm.c and vm_run.c. What the vCPU threads are asked for; they are not waited for. */
+void vm_ask(struct vm *vm, enum vm_request request);
+
 /* Every vCPU thread parked, its last MMIO access completed, and the guest's counter stopped. Loop
  * thread. */
 void vm_pause(struct vm *vm);

@@ -52,7 +52,7 @@ static void access(struct target *t)
 	static const uint16_t offsets[] = { 0x0, 0x4, 0x8, 0x80, 0x88, 0x90, 0x100, 0x108 };
 	struct fuzz *f = &t->f;
 	uint8_t how = fuzz_u8(f);
-	uint64_t off = how & 0x80 ? fuzz_u32(f) % ITS_SIZE : offsets[how >> 4 & 7] + (how & 4);
+	uint64_t off = how & 0x80 ? fuzz_u32(f) % ITS_SIZE : offsets[how >> 4 & 7] + (how & 4u);
 	uint64_t val = how & 8 ? FAKE_ITS_RAM + ((uint64_t)fuzz_u8(f) << 14) : fuzz_u32(f);
 
 	if (how & 4)
