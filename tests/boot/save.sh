@@ -322,7 +322,7 @@ going() {
 # A snapshot that nobody keeps costs no machine; nothing is left of it.
 kept() {
 	fresh
-	start run --nodefaults --name kept -m 4 -k hop.bin
+	start run --nodefaults --name kept -m 4 -k hop.bin -p dirty=128
 	line out 'hop 1'
 	mkdir -p folder small
 	vmm save kept folder >err.save 2>&1

@@ -74,7 +74,7 @@ args='spis=960' guest 'spis gicv2-user' 3 '--irqchip gicv2-user --spis 960'
 head -c 1048576 /dev/zero >disk
 head -c 1048576 /dev/zero >read-only
 limit=180
-guest sweep                22 '-m 64 -d disk -d read-only,ro -c 2'
+guest sweep                23 '-m 64 -d disk -d read-only,ro -c 2'
 limit=20
 head -c 1048576 /dev/zero >disk
 guest 'virtio blk'         16 '-d disk,serial=abc -d read-only,ro' "virtio: blk id 'abc'" \
@@ -96,8 +96,8 @@ vmm_run -k hostile.bin
 limit=180
 vmm_run -k sweep.bin -p 'step=4'
 limit=20
-[ "$status" -ne 0 ] || reports 'sweep defaults' 22 && expect 'sweep defaults' 0
-args='step=8' guest 'sweep gicv2-user' 22 '-m 64 --irqchip gicv2-user -c 2'
+[ "$status" -ne 0 ] || reports 'sweep defaults' 23 && expect 'sweep defaults' 0
+args='step=8' guest 'sweep gicv2-user' 23 '-m 64 --irqchip gicv2-user -c 2'
 
 # --- registers that are read without an exit -------------------------------------------------------
 limit=60

@@ -241,6 +241,13 @@ static void hop_once(unsigned int hop)
 	print("took %lu ms\n", (ended - began) / ticks_of_ms(1));
 }
 
+/* So many pages of RAM have something in them. */
+static void dirty(u64 pages)
+{
+	for (u64 i = 0; i < pages; i++)
+		*(volatile u64 *)(RAM + machine.ram_size / 2 + i * 4096) = i + 1;
+}
+
 void guest(void)
 {
 	irq_handler = on_irq;
@@ -250,6 +257,7 @@ void guest(void)
 	gic_enable(0, SPI, true);
 	gic_enable(0, INTID_VMGENID, true);
 	uart_open();
+	dirty(arg_number("dirty", 0));
 	if (has_sve()) {
 		sysreg_write(cpacr_el1, 3 << 20 | 3 << 16);
 		print("sve of %u bytes\n", (unsigned int)vector_bytes());
