@@ -9,10 +9,14 @@
 
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/gic_dt.h"
+#include "arch/arm64/layout.h"
 #include "arch/arm64/vgic_hidden.h"
 #include "arch/arm64/vgic_routes.h"
 #include "arch/arm64/vgic_state.h"
 #include "vmm/core/device.h"
+
+/* Offset of GITS_TRANSLATER. */
+enum { TRANSLATER = 0x10040 };
 
 /* A device's line. Its eventfd is made when it is first pulsed, or asked for. */
 struct line {
@@ -154,6 +158,7 @@ static int vgic_message(struct irqchip *chip, const struct msi *msi)
 static int vgic_route(struct irqchip *chip, struct msi_route *route, const struct msi *msi)
 {
 	struct vgic *vgic = container_of(chip, struct vgic, chip);
+	struct msi hidden;
 	int spi = -1;
 
 	if (!msi) {
@@ -162,6 +167,11 @@ static int vgic_route(struct irqchip *chip, struct msi_route *route, const struc
 	}
 	if (chip->frame.spi)
 		spi = chip->frame.spi(chip->frame.dev, msi);
+	/* To the guest's ITS: it is the hidden one that the kernel knows. */
+	if (vgic->user_its && msi->addr == LAYOUT_ITS_BASE + TRANSLATER) {
+		hidden = (struct msi){ vgic->hidden.base + TRANSLATER, msi->data, msi->device };
+		return vgic_routes_set(&vgic->routes, route, &hidden, spi);
+	}
 	if (chip->frame.dev ? spi < 0 : !gic_kind_has_its(vgic->kind)) {
 		vgic_routes_drop(&vgic->routes, route);
 		return -ENXIO;
@@ -337,7 +347,6 @@ int vgic_hidden_intids(struct irqchip *chip, uint32_t *intids)
 
 int vgic_hidden_message(struct irqchip *chip, uint32_t device, uint32_t event)
 {
-	enum { TRANSLATER = 0x10040 };
 	const struct vgic *vgic = container_of(chip, struct vgic, chip);
 
 	if (!vgic->started)

@@ -69,6 +69,40 @@ pci() {
 	limit=90
 }
 
+# The userspace ITS under disk and network, with every command traced; saved and restored, too.
+its() {
+	limit=180
+	grep -q GICv3 /proc/interrupts || return 0
+	modprobe tun
+	tunctl -t tap0 >/dev/null && ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 up
+	for cpus in 2 4; do
+		head -c 8388608 /dev/zero >its.raw
+		linux its -c $cpus -d its.raw -n mode=tap,tapif=tap0 --virtio-transport pci \
+			--irqchip gicv3-its --its user --trace its
+		expect "its user, $cpus CPUs" 0 'irq: .*ITS.* virtio0.*' 'enough: 1' 'functions: 3' \
+			'moved to 1: 1' 'moved to 0: 1' "cpus: $cpus, enough: 1" \
+			'ping: 20 packets transmitted, 20 packets received, 0% packet loss' \
+			'test: exit 0' "vda: $(head -c 4194304 its.raw | sha256sum)"
+		check "its user, $cpus CPUs, MOVI" 'it is not in the trace' \
+			grep -qE '^[0-9.]+ its MOVI device=0x[0-9a-f]+ event=[0-9]+ collection=[01] -> OK$' err
+		check "its user, $cpus CPUs, no errors" "$(grep -m 1 -e '-> E_ITS' err)" \
+			sh -c "! grep -q -e '-> E_ITS' err"
+	done
+	tunctl -d tap0 >/dev/null
+	head -c 8388608 /dev/zero >its.raw
+	vmm_drive '*irq: *' 'run vmm debug box its >debug.out; vmm save box snap >saved 2>&1' -- \
+		--name box -k Image -i initrd -m 256 -c 2 -d its.raw --virtio-transport pci \
+		--irqchip gicv3-its --its user -p 'console=ttyAMA0 quiet t2=pci'
+	expect 'its user, saved' 36
+	check 'its user, debug' "$(cat debug.out)" \
+		grep -qE 'event 0: LPI [0-9]+, collection [01]' debug.out
+	timeout "$limit" vmm restore snap </dev/null >out 2>err
+	status=$?
+	expect 'its user, restored' 0 'moved to 1: 1' 'moved to 0: 1' 'test: exit 0' \
+		"vda: $(head -c 4194304 its.raw | sha256sum)"
+	limit=90
+}
+
 net() {
 	modprobe tun
 	tunctl -t tap0 >/dev/null && ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 up

@@ -307,6 +307,17 @@ void fake_its_recreate(struct fake_its *f)
 	must(!its_create(&env, &f->cfg, &f->dev, &fail));
 }
 
+void fake_its_reset(struct fake_its *f)
+{
+	pthread_mutex_lock(&f->dev->lock);
+	f->dev->ops->reset(f->dev);
+	pthread_mutex_unlock(&f->dev->lock);
+	sink_restart(f);
+	memset(f->ram, 0, FAKE_ITS_RAM_SIZE);
+	memset(f->pending, 0, sizeof(f->pending));
+	fake_its_enable(f);
+}
+
 void fake_its_init(struct fake_its *f, unsigned int cpus)
 {
 	memset(f, 0, sizeof(*f));

@@ -65,6 +65,8 @@ void fake_its_init(struct fake_its *f, unsigned int cpus);
 void fake_its_fini(struct fake_its *f);
 /* Made anew, with f->cfg as it is now: nothing is in its registers. */
 void fake_its_recreate(struct fake_its *f);
+/* As after fake_its_init(), by the device's reset. */
+void fake_its_reset(struct fake_its *f);
 void fake_its_enable(struct fake_its *f);
 
 uint64_t fake_its_read(struct fake_its *f, uint64_t off, unsigned int size);

@@ -32,7 +32,8 @@ static void command(struct target *t)
 	struct its_command cmd = { { op | (uint64_t)any_id(f, 4) << 32, 0, 0, 0 } };
 
 	if (op == 0x08)
-		cmd.word[1] = fuzz_u8(f) % 18;
+		/* Large ones take long. */
+		cmd.word[1] = pick & 8 ? fuzz_u8(f) % 6U : any_id(f, 8) % 18U;
 	else
 		cmd.word[1] = any_id(f, 40) | (8192 + (uint64_t)any_id(f, 16)) << 32;
 	cmd.word[2] = valid | (uint16_t)any_id(f, 4) | (uint64_t)any_id(f, 5) << 16;
@@ -52,7 +53,7 @@ static void access(struct target *t)
 	static const uint16_t offsets[] = { 0x0, 0x4, 0x8, 0x80, 0x88, 0x90, 0x100, 0x108 };
 	struct fuzz *f = &t->f;
 	uint8_t how = fuzz_u8(f);
-	uint64_t off = how & 0x80 ? fuzz_u32(f) % ITS_SIZE : offsets[how >> 4 & 7] + (how & 4u);
+	uint64_t off = how & 0x80 ? fuzz_u32(f) % ITS_SIZE : offsets[how >> 4 & 7] + (how & 4U);
 	uint64_t val = how & 8 ? FAKE_ITS_RAM + ((uint64_t)fuzz_u8(f) << 14) : fuzz_u32(f);
 
 	if (how & 4)
@@ -135,14 +136,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct target t;
 
-	memset(&t.f, 0, sizeof(t.f));
 	t.f.at = data;
 	t.f.end = data + len;
-	fake_its_init(&t.its, FAKE_ITS_CPUS);
+	/* To make it anew takes long: a reset has to do as well. */
+	if (t.its.dev)
+		fake_its_reset(&t.its);
+	else
+		fake_its_init(&t.its, FAKE_ITS_CPUS);
 	for (unsigned int i = 0; i < ACTIONS_MAX && t.f.at < t.f.end; i++)
 		actions[fuzz_u8(&t.f) % (sizeof(actions) / sizeof(actions[0]))](&t);
 	fake_its_settle(&t.its);
 	agree(&t);
-	fake_its_fini(&t.its);
 	return 0;
 }
