@@ -339,6 +339,11 @@ static void blk_state(struct virtio_dev *vdev, struct state *s)
 	state_check(s, blk->config.wce <= 1, "writeback");
 }
 
+static int blk_hold(struct virtio_dev *vdev, bool on, struct fail *fail)
+{
+	return disk_lock(to_blk(vdev)->disk, on, fail);
+}
+
 static void blk_destroy(struct virtio_dev *vdev)
 {
 	struct blk *blk = to_blk(vdev);
@@ -364,6 +369,7 @@ static const struct virtio_ops blk_ops = {
 	.reset = blk_reset,
 	.config_write = blk_config_write,
 	.state = blk_state,
+	.hold = blk_hold,
 	.destroy = blk_destroy,
 };
 
@@ -393,9 +399,12 @@ int blk_create_on(const struct device_env *env, const struct blk_config *cfg, st
 int blk_create(const struct device_env *env, const struct blk_config *cfg, struct device **out,
 	       struct fail *fail)
 {
+	struct disk_config image = cfg->disk;
 	struct disk *disk;
-	int err = disk_open(&cfg->disk, &disk, fail);
+	int err;
 
+	image.unlocked = env->held_elsewhere;
+	err = disk_open(&image, &disk, fail);
 	return err ? err : blk_create_on(env, cfg, disk, out, fail);
 }
 

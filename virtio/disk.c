@@ -18,6 +18,11 @@ void disk_close(struct disk *disk)
 		disk->ops->close(disk);
 }
 
+int disk_lock(struct disk *disk, bool on, struct fail *fail)
+{
+	return disk->ops->lock ? disk->ops->lock(disk, on, fail) : 0;
+}
+
 static int check_size(const struct disk *disk, uint64_t size, struct fail *fail)
 {
 	if (size % disk->granule)

@@ -50,6 +50,8 @@ struct disk_ops {
 	/* Saves what was written to it, at most DISK_STATE_MAX bytes (-EFBIG), or loads that into one
 	 * that is new; no transfer is under way. NULL for what keeps it by itself. */
 	void (*state)(struct disk *disk, struct state *s);
+	/* As disk_lock(); NULL: there is nothing to lock. */
+	int (*lock)(struct disk *disk, bool on, struct fail *fail);
 	/* Gives everything back, the struct itself too; no transfer is under way. */
 	void (*close)(struct disk *disk);
 };
@@ -73,6 +75,7 @@ struct disk_config {
 	bool ro;
 	bool direct; /* O_DIRECT: past the host's page cache */
 	bool keep; /* never give space back, whatever the guest discards */
+	bool unlocked; /* somebody else has it now: disk_lock() follows */
 	bool snapshot; /* writes go to a throw-away overlay, the image is only read */
 	const char *scratch; /* the folder for that; NULL: $TMPDIR, or that of `path` */
 };
@@ -81,6 +84,8 @@ struct disk_config {
  * VM writes it. 0, or -errno with a sentence that names the file and what to do. */
 int disk_open(const struct disk_config *cfg, struct disk **out, struct fail *fail);
 void disk_close(struct disk *disk); /* NULL is fine */
+/* Gives the lock up, or takes it again: 0, or -EBUSY with a sentence. Nobody uses it meanwhile. */
+int disk_lock(struct disk *disk, bool on, struct fail *fail);
 
 /*
  * Makes the disk `size` bytes long, whole granules and no shorter than it is: a file is extended by a

@@ -54,9 +54,15 @@ static int check_kind(const struct stat *st, const struct disk_config *cfg, stru
 	return 0;
 }
 
-static int lock(const struct raw *raw, struct fail *fail)
+int disk_file_lock(struct disk *disk, bool on, struct fail *fail)
 {
-	struct flock range = { .l_type = raw->disk.ro ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+	const struct raw *raw = to_raw(disk);
+	struct flock range = {
+		.l_type = !on	     ? F_UNLCK
+			  : disk->ro ? F_RDLCK
+				     : F_WRLCK,
+		.l_whence = SEEK_SET,
+	};
 	int err;
 
 	if (!fcntl(raw->fd, F_OFD_SETLK, &range))
@@ -157,7 +163,7 @@ static int inspect(struct raw *raw, const struct disk_config *cfg, struct fail *
 	raw->device = S_ISBLK(st.st_mode);
 	err = check_kind(&st, cfg, fail);
 	if (!err)
-		err = lock(raw, fail);
+		err = cfg->unlocked ? 0 : disk_file_lock(disk, true, fail);
 	if (err)
 		return err;
 	err = disk_file_measure(disk, &disk->size);

@@ -254,6 +254,11 @@ static int overlay_extend(struct disk *disk, uint64_t size, struct fail *fail)
 	return disk_resize(to_overlay(disk)->top, size, fail);
 }
 
+static int overlay_lock(struct disk *disk, bool on, struct fail *fail)
+{
+	return disk_lock(to_overlay(disk)->base, on, fail);
+}
+
 static void overlay_close(struct disk *disk)
 {
 	struct overlay *ov = to_overlay(disk);
@@ -273,6 +278,7 @@ static const struct disk_ops overlay_ops = {
 	.measure = overlay_measure,
 	.extend = overlay_extend,
 	.state = disk_overlay_state,
+	.lock = overlay_lock,
 	.close = overlay_close,
 };
 

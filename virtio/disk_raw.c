@@ -236,5 +236,6 @@ const struct disk_ops disk_raw_ops = {
 	.prepare = raw_prepare,
 	.measure = disk_file_measure,
 	.extend = disk_file_extend,
+	.lock = disk_file_lock,
 	.close = disk_file_close,
 };

@@ -34,6 +34,7 @@ static inline struct raw *to_raw(const struct disk *disk)
 extern const struct disk_ops disk_raw_ops;
 int disk_file_measure(const struct disk *disk, uint64_t *size);
 int disk_file_extend(struct disk *disk, uint64_t size, struct fail *fail);
+int disk_file_lock(struct disk *disk, bool on, struct fail *fail);
 void disk_file_close(struct disk *disk);
 
 /* Moves all of `len` bytes to or from `iov`, which is whole again afterwards: 0 or -errno. */

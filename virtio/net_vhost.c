@@ -196,7 +196,8 @@ void net_vhost_update(struct net *net)
 		bool runs = net->vhost->pairs[i].running;
 		bool can = i < net->ctrl.pairs && i < net->vhost->npairs &&
 			   virtio_running(&net->vdev, 2 * i) &&
-			   virtio_running(&net->vdev, 2 * i + 1);
+			   virtio_running(&net->vdev, 2 * i + 1) &&
+			   !guest_mem_tracked(net->vdev.dev.env.mem);
 
 		if (runs && !can)
 			stop(net, i);

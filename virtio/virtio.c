@@ -387,6 +387,13 @@ static void device_state(struct device *dev, struct state *s)
 		vdev->transport->queue_interrupt(vdev, 0);
 }
 
+static int device_hold(struct device *dev, bool on, struct fail *fail)
+{
+	struct virtio_dev *vdev = to_virtio(dev);
+
+	return vdev->ops->hold ? vdev->ops->hold(vdev, on, fail) : 0;
+}
+
 static void device_describe(struct device *dev, struct fdt *fdt)
 {
 	struct virtio_dev *vdev = to_virtio(dev);
@@ -423,6 +430,7 @@ static const struct device_ops device_ops = {
 	.reset = device_reset,
 	.state = device_state,
 	.describe = device_describe,
+	.hold = device_hold,
 	.stat = device_stat,
 	.debug = virtio_debug,
 	.destroy = device_destroy,

@@ -67,6 +67,8 @@ struct virtio_ops {
 	void (*sync)(struct virtio_dev *vdev);
 	/* The class's own part of the state. */
 	void (*state)(struct virtio_dev *vdev, struct state *s);
+	/* As device_ops.hold. */
+	int (*hold)(struct virtio_dev *vdev, bool on, struct fail *fail);
 	/* Adds the class's figures to an object, for people. */
 	void (*stat)(struct virtio_dev *vdev, struct json_out *out);
 	/* Gives the class's resources back, also of a half-built object; all queues are closed. The

@@ -46,6 +46,7 @@ struct config {
 	unsigned int loglevel; /* as --loglevel's words are ordered */
 	const char *name; /* NULL: none was given */
 	const char *dump_dtb, *log_file;
+	bool incoming; /* another machine has its disks and networks still; no option */
 	bool nodefaults, no_reboot, dry_run, flat, pmu;
 	unsigned int grace; /* seconds */
 	struct opts_kept given;

@@ -31,16 +31,30 @@ struct control_files {
 	unsigned int n;
 };
 
+/* How a machine is to be sent; 0 is the default of each. */
+struct control_send {
+	uint64_t downtime_ms, bandwidth, timeout_s; /* bandwidth: bytes a second */
+	bool verify, one_way;
+};
+
 /* What a machine can be asked for. All on the loop thread, no lock held. */
 struct control_ops {
 	void (*stop)(void *arg, bool force); /* power key; or the end */
 	void (*pause)(void *arg);
-	void (*resume)(void *arg);
+	/* `take`: also one whose owner nobody knows. */
+	int (*resume)(void *arg, bool take, struct fail *fail);
 	void (*reset)(void *arg);
-	bool (*paused)(void *arg);
+	const char *(*state)(void *arg); /* running, paused, or undecided */
+	/* Why it cannot do this now, a sentence, or NULL. May be NULL itself. */
+	const char *(*refuses)(void *arg, const char *command);
 	/* Saves to the first descriptor, and says on the second, a line of JSON each, how far it
 	 * is, and at last what became of it. */
 	int (*save)(void *arg, struct control_files *files, bool keep_running, struct fail *fail);
+	/* Sends it over the first descriptor; says the same on the second, and gives up when that is
+	 * closed. */
+	int (*send)(void *arg, struct control_files *files, const struct control_send *how,
+		    struct fail *fail);
+	int (*cancel)(void *arg, struct fail *fail);
 	void (*stat)(void *arg, struct json_out *out); /* adds members */
 	/* A disk by its serial, vda and so on, or number, to `size` bytes; 0: what it has become by
 	 * itself. 0 or -errno with `fail` set, here and below. */

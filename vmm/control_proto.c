@@ -6,7 +6,7 @@
 #include "vmm/control.h"
 #include "vmm/core/backlog.h"
 
-enum { MEMBERS_MAX = 2 };
+enum { MEMBERS_MAX = 5 };
 
 /* A member that a request takes beside "command". */
 struct member {
@@ -37,7 +37,7 @@ static int serve_status(const struct control_target *t, const struct json_field 
 	(void)fail;
 	json_str(out, "name", t->name);
 	json_uint(out, "pid", (uint64_t)getpid());
-	json_str(out, "state", t->ops->paused(t->arg) ? "paused" : "running");
+	json_str(out, "state", t->ops->state(t->arg));
 	return 0;
 }
 
@@ -88,11 +88,8 @@ static int serve_pause(const struct control_target *t, const struct json_field *
 static int serve_resume(const struct control_target *t, const struct json_field *const *args,
 			struct json_out *out, struct fail *fail)
 {
-	(void)args;
 	(void)out;
-	(void)fail;
-	t->ops->resume(t->arg);
-	return 0;
+	return t->ops->resume(t->arg, on(args[0]), fail);
 }
 
 static int serve_reset(const struct control_target *t, const struct json_field *const *args,
@@ -110,6 +107,35 @@ static int serve_save(const struct control_target *t, const struct json_field *c
 {
 	(void)out;
 	return t->ops->save(t->arg, t->files, on(args[0]), fail);
+}
+
+/* A number that is none is as good as none. */
+static uint64_t number(const struct json_field *arg)
+{
+	return arg && arg->num > 0 ? (uint64_t)arg->num : 0;
+}
+
+static int serve_send(const struct control_target *t, const struct json_field *const *args,
+		      struct json_out *out, struct fail *fail)
+{
+	const struct control_send how = {
+		.downtime_ms = number(args[0]),
+		.bandwidth = number(args[1]),
+		.timeout_s = number(args[2]),
+		.verify = on(args[3]),
+		.one_way = on(args[4]),
+	};
+
+	(void)out;
+	return t->ops->send(t->arg, t->files, &how, fail);
+}
+
+static int serve_cancel(const struct control_target *t, const struct json_field *const *args,
+			struct json_out *out, struct fail *fail)
+{
+	(void)args;
+	(void)out;
+	return t->ops->cancel(t->arg, fail);
 }
 
 static int serve_console(const struct control_target *t, const struct json_field *const *args,
@@ -149,9 +175,17 @@ static const struct request requests[] = {
 	{ "stat", serve_stat, { { 0 } } },
 	{ "stop", serve_stop, { { "force", JSON_BOOL, false } } },
 	{ "pause", serve_pause, { { 0 } } },
-	{ "resume", serve_resume, { { 0 } } },
+	{ "resume", serve_resume, { { "take_ownership", JSON_BOOL, false } } },
 	{ "reset", serve_reset, { { 0 } } },
 	{ "save", serve_save, { { "keep_running", JSON_BOOL, false } } },
+	{ "send",
+	  serve_send,
+	  { { "downtime_ms", JSON_INT, false },
+	    { "bandwidth", JSON_INT, false },
+	    { "timeout_s", JSON_INT, false },
+	    { "verify", JSON_BOOL, false },
+	    { "one_way", JSON_BOOL, false } } },
+	{ "cancel", serve_cancel, { { 0 } } },
 	{ "console", serve_console, { { "readonly", JSON_BOOL, false } } },
 	{ "resize", serve_resize, { { "disk", JSON_STRING, true }, { "size", JSON_INT, false } } },
 	{ "balloon", serve_balloon, { { "size", JSON_INT, true } } },
@@ -243,6 +277,8 @@ enum control_then control_answer(const struct control_target *target, char *line
 
 	if (strlen(line) == len && !json_parse(line, &obj))
 		why = understand(&obj, &request, args);
+	if (!why && target->ops->refuses)
+		why = target->ops->refuses(target->arg, request->name);
 	if (!why) {
 		json_out_init(&out, reply, cap);
 		json_open(&out, NULL, '{');

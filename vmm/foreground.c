@@ -73,7 +73,7 @@ static void on_signal(struct loop_fd *src, uint32_t events)
 	(void)events;
 	if (read(src->fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (run->first_signal)
+	if (run->first_signal || run->undecided)
 		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + (int)info.ssi_signo);
 	else
 		foreground_power_key(run, strsignal((int)info.ssi_signo), (int)info.ssi_signo);
@@ -198,16 +198,38 @@ static int reset(struct run *run, struct fail *fail)
 	return machine_reset(run->machine, fail);
 }
 
+/* What somebody wants to have of the machine at rest: whether it goes on, else *code is set. */
+static bool serve_at_rest(struct run *run, int *code)
+{
+	bool goes_on;
+
+	*code = EXIT_MOVED;
+	if (run->save.wanted) {
+		goes_on = save_do(&run->save, run->machine);
+		run->stays_paused = run->save.was_paused;
+		return goes_on;
+	}
+	if (!run->outgoing.active)
+		return true;
+	switch (outgoing_step(&run->outgoing)) {
+	case OUTGOING_MOVED:
+		return false;
+	case OUTGOING_STANDS:
+		run->undecided = true;
+		run->stays_paused = true;
+		return true;
+	default:
+		run->stays_paused = run->outgoing.was_paused;
+		return true;
+	}
+}
+
 /* The end of one run of the loop: whether another follows, else the exit code in *code. */
 static bool handle_end(struct run *run, enum vm_end end, int *code, struct fail *fail)
 {
 	switch (end) {
 	case VM_END_NONE:
-		*code = EXIT_MOVED;
-		if (!save_do(&run->save, run->machine))
-			return false;
-		run->stays_paused = run->save.was_paused;
-		return true;
+		return serve_at_rest(run, code);
 	case VM_END_OFF:
 		*code = EXIT_OK;
 		return false;
@@ -229,6 +251,13 @@ static bool handle_end(struct run *run, enum vm_end end, int *code, struct fail 
 	}
 }
 
+/* What had been asked for cannot be. */
+static void drop_asked(struct run *run, const char *why)
+{
+	save_drop(&run->save);
+	outgoing_drop(&run->outgoing, why);
+}
+
 /* Until the machine ends for good: returns the exit code. */
 static int run_machine(struct run *run, struct fail *fail)
 {
@@ -240,7 +269,8 @@ static int run_machine(struct run *run, struct fail *fail)
 		run->stays_paused = false;
 		log_exits(run);
 		if (end != VM_END_NONE)
-			save_drop(&run->save);
+			drop_asked(run, end == VM_END_RESET ? "the guest resets"
+							    : "the machine has ended");
 		if (run->how->dump && end != VM_END_QUIT && end != VM_END_CRASH)
 			dump_vcpus(run);
 	} while (handle_end(run, end, &code, fail));
@@ -340,7 +370,7 @@ static void cleanup(struct run *run)
 		loop_fd_del(run->vm->loop, &run->signals);
 		loop_timer_cancel(run->vm->loop, &run->grace);
 	}
-	save_drop(&run->save);
+	drop_asked(run, "the machine has ended");
 	if (run->how->restore)
 		restore_stop(run->how->restore);
 	machine_destroy(run->machine);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #include "virtio/balloon.h"
 #include "virtio/blk.h"
@@ -16,6 +17,8 @@ static void control_stop(void *arg, bool force)
 
 	if (force)
 		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + SIGTERM);
+	else if (run->undecided)
+		vm_end(run->vm, VM_END_QUIT, EXIT_MOVED);
 	else
 		foreground_power_key(run, "vmm stop", SIGTERM);
 }
@@ -28,12 +31,20 @@ static void control_pause(void *arg)
 		vm_pause(run->vm);
 }
 
-static void control_resume(void *arg)
+static int control_resume(void *arg, bool take, struct fail *fail)
 {
 	struct run *run = arg;
 
+	if (run->undecided && !take)
+		return fail_set(
+			fail, EXIT_CONFIG, -EPERM,
+			"it may run elsewhere; if it does not: vmm resume --take-ownership");
+	if (run->undecided && machine_hold(run->machine, true, fail))
+		return -EBUSY;
+	run->undecided = false;
 	if (vm_paused(run->vm))
 		vm_resume(run->vm);
+	return 0;
 }
 
 static void control_reset(void *arg)
@@ -55,9 +66,43 @@ static int control_save(void *arg, struct control_files *files, bool keep_runnin
 	return err;
 }
 
-static bool control_paused(void *arg)
+static const char *control_state(void *arg)
 {
-	return vm_paused(((struct run *)arg)->vm);
+	const struct run *run = arg;
+
+	return run->undecided ? "undecided" : vm_paused(run->vm) ? "paused" : "running";
+}
+
+/* A machine is not changed behind the back of where it goes. */
+static const char *control_refuses(void *arg, const char *command)
+{
+	static const char *const changes[] = { "save", "send", "resize", "balloon", "reset" };
+	const struct run *run = arg;
+	const char *why = NULL;
+
+	if (run->undecided)
+		why = "it may run elsewhere; vmm resume --take-ownership, or stop";
+	else if (run->outgoing.active)
+		why = "it is being sent; vmm send --cancel ends that";
+	for (size_t i = 0; why && i < sizeof(changes) / sizeof(changes[0]); i++)
+		if (!strcmp(command, changes[i]))
+			return why;
+	return NULL;
+}
+
+static int control_send(void *arg, struct control_files *files, const struct control_send *how,
+			struct fail *fail)
+{
+	struct run *run = arg;
+
+	if (run->save.wanted)
+		return fail_set(fail, EXIT_CONFIG, -EBUSY, "it is being saved");
+	return outgoing_ask(&run->outgoing, run->machine, files, how, fail);
+}
+
+static int control_cancel(void *arg, struct fail *fail)
+{
+	return outgoing_cancel(&((struct run *)arg)->outgoing, fail);
 }
 
 static void control_stat(void *arg, struct json_out *out)
@@ -103,7 +148,10 @@ const struct control_ops foreground_ops = {
 	.pause = control_pause,
 	.resume = control_resume,
 	.reset = control_reset,
-	.paused = control_paused,
+	.state = control_state,
+	.refuses = control_refuses,
+	.send = control_send,
+	.cancel = control_cancel,
 	.stat = control_stat,
 	.save = control_save,
 	.activity = control_activity,

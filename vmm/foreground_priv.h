@@ -6,6 +6,7 @@
 #include "vmm/control_dir.h"
 #include "vmm/foreground.h"
 #include "vmm/machine.h"
+#include "vmm/outgoing.h"
 #include "vmm/save.h"
 #include "vmm/term.h"
 #include "vmm/winsize.h"
@@ -31,6 +32,8 @@ struct run {
 	struct control_socket socket;
 	struct control *control;
 	struct save save;
+	struct outgoing outgoing;
+	bool undecided; /* it may run elsewhere: stands still until a person says whose it is */
 	bool stays_paused; /* the next run of the loop begins with the vCPUs as they are */
 	struct backlog *backlog; /* what clients read of the console; NULL: none can come */
 	bool reset_asked; /* by a client, whatever --no-reboot says of the guest's resets */

@@ -98,6 +98,26 @@ int kvm_memslot(const struct kvm *kvm, uint32_t slot, uint32_t flags, uint64_t g
 	return call(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
+int kvm_log_get(const struct kvm *kvm, uint32_t slot, uint64_t *bits)
+{
+	struct kvm_dirty_log log = { .slot = slot, .dirty_bitmap = bits };
+
+	return call(kvm->vm_fd, KVM_GET_DIRTY_LOG, &log);
+}
+
+int kvm_log_clear(const struct kvm *kvm, uint32_t slot, uint64_t first, uint64_t pages,
+		  uint64_t *bits)
+{
+	struct kvm_clear_dirty_log log = {
+		.slot = slot,
+		.num_pages = (uint32_t)pages,
+		.first_page = first,
+		.dirty_bitmap = bits,
+	};
+
+	return call(kvm->vm_fd, KVM_CLEAR_DIRTY_LOG, &log);
+}
+
 int kvm_irq_line(const struct kvm *kvm, uint32_t irq, bool level)
 {
 	struct kvm_irq_level line = { .irq = irq, .level = level };

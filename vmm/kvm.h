@@ -42,6 +42,12 @@ int kvm_enable_cap(const struct kvm *kvm, unsigned int cap, uint64_t arg0);
 
 int kvm_memslot(const struct kvm *kvm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size,
 		void *host);
+/* The dirty log of a slot, a bit a page of the host, in whole words; and, with
+ * KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, what of it begins anew: `pages` from `first` on, multiples of 64
+ * but for the slot's end. */
+int kvm_log_get(const struct kvm *kvm, uint32_t slot, uint64_t *bits);
+int kvm_log_clear(const struct kvm *kvm, uint32_t slot, uint64_t first, uint64_t pages,
+		  uint64_t *bits);
 int kvm_irq_line(const struct kvm *kvm, uint32_t irq, bool level);
 int kvm_irqfd(const struct kvm *kvm, int fd, uint32_t gsi, bool on);
 /* Starts or stops queueing stores to a zone; stopping also ends zones around this one. */

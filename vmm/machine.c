@@ -282,6 +282,30 @@ int machine_reset(struct machine *m, struct fail *fail)
 	return err ? err : machine_start(m, fail);
 }
 
+static int hold(struct device *dev, bool on, struct fail *fail)
+{
+	int err;
+
+	if (!dev->ops->hold)
+		return 0;
+	pthread_mutex_lock(&dev->lock);
+	err = dev->ops->hold(dev, on, fail);
+	pthread_mutex_unlock(&dev->lock);
+	return err;
+}
+
+int machine_hold(struct machine *m, bool on, struct fail *fail)
+{
+	unsigned int n = 0;
+	int err = 0;
+
+	for (; !err && n < m->vm->ndevices; n++)
+		err = hold(m->vm->devices[n], on, fail);
+	while (err && on && n)
+		hold(m->vm->devices[--n], false, NULL);
+	return err;
+}
+
 void machine_power_key(struct machine *m)
 {
 	gpio_power_key(m->gpio);

@@ -42,6 +42,10 @@ int machine_start(struct machine *m, struct fail *fail);
 /* Restarts in place: as after machine_start(). Taps, disks and consoles stay open. */
 int machine_reset(struct machine *m, struct fail *fail);
 
+/* Takes what only one machine of a host can have, all of it or none, or gives it back: 0 or -errno
+ * with a sentence. The vCPUs are parked and nothing is under way. */
+int machine_hold(struct machine *m, bool on, struct fail *fail);
+
 void machine_power_key(struct machine *m);
 /* The guest goes on from a state that may go on elsewhere, too: it is told when its vCPUs run. */
 void machine_new_generation(struct machine *m);

@@ -28,6 +28,7 @@ static struct device_env env_at(struct machine *m, gpa_t base, uint32_t spi, boo
 		.loop = m->vm->loop,
 		.log = m->log,
 		.base = base,
+		.held_elsewhere = m->cfg->incoming,
 		.irq = { .spi = spi, .edge = edge, .fd = -1 },
 	};
 }

@@ -98,9 +98,8 @@ static void save_end(struct save *save)
 	save->wanted = false;
 }
 
-/* What the guest has asked of its devices is done, and they have nothing more to do. A network that
- * never falls silent fills the guest's buffers, of which no new ones come. */
-static void settle(struct vm *vm)
+/* A network that never falls silent fills the guest's buffers, of which no new ones come. */
+void save_settle(struct vm *vm)
 {
 	for (int i = 0; i < ROUNDS_MAX; i++) {
 		loop_drain(vm->loop);
@@ -173,7 +172,7 @@ bool save_do(struct save *save, struct machine *m)
 	snapshot_init(&snap);
 	err = check_disks(save, m, &fail);
 	if (!err) {
-		settle(vm);
+		save_settle(vm);
 		err = machine_save(m, &snap, &fail);
 	}
 	if (!err)

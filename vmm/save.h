@@ -27,6 +27,9 @@ int save_ask(struct save *save, struct control_files *files, bool keep_running, 
  */
 bool save_do(struct save *save, struct machine *m);
 
+/* What the guest has asked of its devices is done, and they have nothing more to do. As save_do(). */
+void save_settle(struct vm *vm);
+
 /* Tells whoever asked that the machine has ended before. */
 void save_drop(struct save *save);
 

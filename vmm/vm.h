@@ -62,6 +62,7 @@ struct vm {
 	unsigned int ncpus;
 	bool powered;
 	bool ram_is_file; /* RAM is a private mapping of a snapshot */
+	bool log_manual; /* what the log has told is cleared apart from that */
 	enum vm_unmapped unmapped;
 	const struct smccc *fw; /* borrowed; NULL: the kernel serves PSCI by itself */
 
@@ -107,6 +108,10 @@ void vm_power_off(struct vm *vm);
 
 /* Private: vm.c and vm_run.c. What the vCPU threads are asked for; they are not waited for. */
 void vm_ask(struct vm *vm, enum vm_request request);
+/* Begins to log what vCPUs write to RAM, or stops: 0 or -errno. vm_log_take() adds to `bits`, one a
+ * page of region `ram`, what they wrote since it was last asked, all of it at first. Any thread. */
+int vm_log_writes(struct vm *vm, bool on);
+int vm_log_take(struct vm *vm, unsigned int ram, uint64_t *bits);
 
 /* Every vCPU thread parked, its last MMIO access completed, and the guest's counter stopped. Loop
  * thread. */

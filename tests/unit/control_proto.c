@@ -13,7 +13,8 @@ struct machine {
 	uint64_t size;
 	unsigned int resizes;
 	unsigned int stops, forced, pauses, resumes, resets, stats, saves, kept;
-	bool paused;
+	bool paused, nobodys;
+	struct control_send how;
 };
 
 static void on_stop(void *arg, bool force)
@@ -32,12 +33,15 @@ static void on_pause(void *arg)
 	m->paused = true;
 }
 
-static void on_resume(void *arg)
+static int on_resume(void *arg, bool take, struct fail *fail)
 {
 	struct machine *m = arg;
 
+	if (m->nobodys && !take)
+		return fail_set(fail, EXIT_CONFIG, -EPERM, "whose is it?");
 	m->resumes++;
 	m->paused = false;
+	return 0;
 }
 
 static void on_reset(void *arg)
@@ -45,9 +49,23 @@ static void on_reset(void *arg)
 	((struct machine *)arg)->resets++;
 }
 
-static bool is_paused(void *arg)
+static const char *state(void *arg)
 {
-	return ((struct machine *)arg)->paused;
+	return ((struct machine *)arg)->paused ? "paused" : "running";
+}
+
+static const char *refuses(void *arg, const char *command)
+{
+	return ((struct machine *)arg)->nobodys && !strcmp(command, "reset") ? "not now" : NULL;
+}
+
+static int on_send(void *arg, struct control_files *files, const struct control_send *how,
+		   struct fail *fail)
+{
+	(void)files;
+	(void)fail;
+	((struct machine *)arg)->how = *how;
+	return 0;
 }
 
 static void on_stat(void *arg, struct json_out *out)
@@ -103,7 +121,9 @@ static const struct control_ops ops = {
 	.pause = on_pause,
 	.resume = on_resume,
 	.reset = on_reset,
-	.paused = is_paused,
+	.state = state,
+	.refuses = refuses,
+	.send = on_send,
 	.save = on_save,
 	.stat = on_stat,
 	.activity = on_activity,
@@ -152,6 +172,29 @@ START_TEST(each_command)
 	ck_assert(machine.pauses == 1 && machine.resumes == 1 && machine.resets == 1 &&
 		  machine.stats == 1);
 	ck_assert_ptr_nonnull(strstr(ask("{\"command\":\"commands\"}"), "\"reset\""));
+}
+END_TEST
+
+START_TEST(send_with_all_members)
+{
+	ck_assert_str_eq(ask("{\"command\":\"send\",\"downtime_ms\":300,\"bandwidth\":5000000000,"
+			     "\"timeout_s\":60,\"verify\":true,\"one_way\":true}"),
+			 "{\"ok\":true}");
+	ck_assert(machine.how.downtime_ms == 300 && machine.how.bandwidth == 5000000000 &&
+		  machine.how.timeout_s == 60 && machine.how.verify && machine.how.one_way);
+	ck_assert_str_eq(ask("{\"command\":\"send\",\"downtime_ms\":-1}"), "{\"ok\":true}");
+	ck_assert(!machine.how.downtime_ms && !machine.how.verify);
+}
+END_TEST
+
+START_TEST(what_it_refuses_now)
+{
+	machine.nobodys = true;
+	ck_assert_str_eq(ask("{\"command\":\"reset\"}"), "{\"ok\":false,\"error\":\"not now\"}");
+	ck_assert_str_eq(ask("{\"command\":\"resume\"}"),
+			 "{\"ok\":false,\"error\":\"whose is it?\"}");
+	ck_assert_str_eq(ask("{\"command\":\"resume\",\"take_ownership\":true}"), "{\"ok\":true}");
+	ck_assert(!machine.resets && machine.resumes == 1);
 }
 END_TEST
 
@@ -295,6 +338,8 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, each_command);
+	tcase_add_test(tc, send_with_all_members);
+	tcase_add_test(tc, what_it_refuses_now);
 	tcase_add_loop_test(tc, refused_requests, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, nul_inside_a_line);
 	tcase_add_test(tc, saved_once_at_a_time);

@@ -27,10 +27,10 @@ static void on_pause(void *arg)
 	pauses++;
 }
 
-static bool is_paused(void *arg)
+static const char *state(void *arg)
 {
 	(void)arg;
-	return false;
+	return "running";
 }
 
 static void on_stat(void *arg, struct json_out *out)
@@ -63,7 +63,7 @@ static int on_save(void *arg, struct control_files *files, bool keep_running, st
 static const struct control_ops ops = {
 	.save = on_save,
 	.pause = on_pause,
-	.paused = is_paused,
+	.state = state,
 	.stat = on_stat,
 };
 

@@ -42,10 +42,10 @@ static void guest_stop(void *arg, bool force)
 	loop_stop(g->loop);
 }
 
-static bool guest_paused(void *arg)
+static const char *guest_state(void *arg)
 {
 	(void)arg;
-	return false;
+	return "running";
 }
 
 static void guest_activity(void *arg, struct json_out *out)
@@ -75,7 +75,7 @@ static void guest_debug(void *arg, struct json_out *out)
 
 static const struct control_ops guest_ops = {
 	.stop = guest_stop,
-	.paused = guest_paused,
+	.state = guest_state,
 	.activity = guest_activity,
 	.debug = guest_debug,
 };

@@ -3,6 +3,7 @@
 #define VMM_CORE_DEVICE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "vmm/core/fail.h"
@@ -35,6 +36,10 @@ struct device_ops {
 	/* Adds members that count what it has done since its reset; may be NULL. Loop thread, lock
 	 * held. */
 	void (*stat)(struct device *dev, struct json_out *out);
+	/* Takes what only one machine of a host can have (the lock of a disk, a tap), or gives it
+	 * back; what is so already stays. Nothing is under way, nor is begun before it is taken
+	 * again. 0 or -errno with `fail` set. NULL: it has none. The lock is held. */
+	int (*hold)(struct device *dev, bool on, struct fail *fail);
 	/* Frees everything; accepts a half-built object. Its regions are left on the bus, which
 	 * is torn down with it. */
 	void (*destroy)(struct device *dev);
@@ -52,6 +57,8 @@ struct device_env {
 	gpa_t base; /* where its registers go */
 	struct regpage *page; /* what the guest can read of them without an exit; NULL: nothing */
 	struct stores *stores; /* a queue of stores for this device alone; NULL: none */
+	/* It is not to be taken at creation, but by hold(). */
+	bool held_elsewhere;
 	struct irq irq; /* copied into the device */
 	struct pci_bus *pci; /* for functions of it, which have no irq and no base; or NULL */
 };
