@@ -27,6 +27,8 @@ const struct opt save_options[] = {
 };
 
 static const char *const clock_words[] = { "stop", "advance", NULL };
+#define SECOND 1000000000ULL
+
 static const char *const loglevel_words[] = { "error", "warning", "info", "debug", NULL };
 
 /* "N=WHAT": the N-th of a kind, counted from 0 as the saved machine had them. */
@@ -58,26 +60,13 @@ static int parse_port(void *into, const char *arg, struct fail *fail)
 	return parse_nth(arg, ((struct restore_args *)into)->ports, CONSOLE_PORTS_MAX, fail);
 }
 
-const struct opt restore_options[] = {
+/* Where a machine goes on that was made elsewhere, or before. */
+static const struct opt arriving_options[] = {
 	{ "paused", 0, OPT_FLAG, NULL, NULL, "let its CPUs stand still until `vmm resume`",
 	  .offset = offsetof(struct restore_args, paused) },
-	{ "lazy", 0, OPT_FLAG, NULL, NULL,
-	  "begin before all memory was read; what is wrong in it stops the guest with 3",
-	  .offset = offsetof(struct restore_args, lazy) },
-	{ "clone", 0, OPT_FLAG, NULL, NULL,
-	  "one of any number that share the file's memory, as --lazy; with a name, network "
-	  "addresses "
-	  "and a generation id of its own",
-	  .offset = offsetof(struct restore_args, clone) },
 	{ "disk-overlay", 0, OPT_STR, NULL, "FOLDER",
 	  "what the guest writes to its disks goes to throw-away files there",
 	  .offset = offsetof(struct restore_args, disk_overlay) },
-	{ "clock", 0, OPT_CHOICE, NULL, "stop|advance",
-	  "the guest's counters go on from where they stood, or have gone on meanwhile (stop)",
-	  .offset = offsetof(struct restore_args, clock), .choices = clock_words },
-	{ "check", 0, OPT_FLAG, NULL, NULL,
-	  "say what stands against it, all of it, and start nothing",
-	  .offset = offsetof(struct restore_args, check) },
 	{ "disk", 'd', OPT_PARSE, NULL, "N=FILE[,...]", "another file for disk N; repeatable",
 	  .parse = parse_disk },
 	{ "network", 'n', OPT_PARSE, NULL, "N=mode=...", "another network N; repeatable",
@@ -99,6 +88,48 @@ const struct opt restore_options[] = {
 	  .offset = offsetof(struct restore_args, log_file) },
 	{ "loglevel", 0, OPT_CHOICE, NULL, "error|warning|info|debug", "what is said (warning)",
 	  .offset = offsetof(struct restore_args, loglevel), .choices = loglevel_words },
+	{ 0 },
+};
+
+const struct opt restore_options[] = {
+	{ "lazy", 0, OPT_FLAG, NULL, NULL,
+	  "begin before all memory was read; what is wrong in it stops the guest with 3",
+	  .offset = offsetof(struct restore_args, lazy) },
+	{ "clone", 0, OPT_FLAG, NULL, NULL,
+	  "one of any number that share the file's memory, as --lazy; with a name, network "
+	  "addresses "
+	  "and a generation id of its own",
+	  .offset = offsetof(struct restore_args, clone) },
+	{ "clock", 0, OPT_CHOICE, NULL, "stop|advance",
+	  "the guest's counters go on from where they stood, or have gone on meanwhile (stop)",
+	  .offset = offsetof(struct restore_args, clock), .choices = clock_words },
+	{ "check", 0, OPT_FLAG, NULL, NULL,
+	  "say what stands against it, all of it, and start nothing",
+	  .offset = offsetof(struct restore_args, check) },
+	{ .more = arriving_options },
+};
+
+const struct opt receive_options[] = {
+	{ .more = arriving_options },
+};
+
+#define AT(field) .offset = offsetof(struct send_args, field)
+
+const struct opt send_options[] = {
+	{ "downtime", 0, OPT_TIME, NULL, "TIME",
+	  "the most that the guest may stand still; or it stays (300ms)", AT(downtime_ns),
+	  .min = 1000000, .max = 3600 * SECOND },
+	{ "bandwidth", 0, OPT_SIZE, NULL, "SIZE",
+	  "the most that is sent a second while the guest runs (what the link takes)",
+	  AT(bandwidth), .min = 4096, .max = 1ULL << 46 },
+	{ "timeout", 0, OPT_TIME, NULL, "TIME", "the most that all may take; or it stays (any)",
+	  AT(timeout_ns), .min = 1000000, .max = 30 * 86400 * SECOND },
+	{ "verify", 0, OPT_FLAG, NULL, NULL,
+	  "compare all memory on both sides before the handover; the guest stands still for it",
+	  AT(verify) },
+	{ "cancel", 0, OPT_FLAG, NULL, NULL, "end one that is under way; the machine stays",
+	  AT(cancel) },
+	{ "json", 0, OPT_FLAG, NULL, NULL, "say the result as JSON on stdout", AT(json) },
 	{ 0 },
 };
 

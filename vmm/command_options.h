@@ -33,10 +33,16 @@ struct restore_args {
 	bool no_reboot;
 };
 
+struct send_args {
+	uint64_t downtime_ns, bandwidth, timeout_ns; /* bandwidth: bytes a second; 0: the default */
+	bool verify, cancel, json;
+};
+
 struct inspect_args {
 	bool registers;
 };
 
 extern const struct opt check_options[], save_options[], restore_options[], inspect_options[];
+extern const struct opt send_options[], receive_options[];
 
 #endif

@@ -27,6 +27,8 @@ const struct command *command_find(const char *name);
 int cmd_run(int argc, char **argv);
 int cmd_save(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
+int cmd_send(int argc, char **argv);
+int cmd_receive(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 /* Says what this host can do, or tests its KVM's interrupt controller. */
 int cmd_check(int argc, char **argv);

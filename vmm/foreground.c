@@ -281,11 +281,16 @@ static int run_machine(struct run *run, struct fail *fail)
 static int fill(struct run *run, struct fail *fail)
 {
 	struct restore *restore = run->how->restore;
+	int err;
 
 	if (!restore)
 		return machine_start(run->machine, fail);
-	run->stays_paused = restore->paused;
-	return restore_machine(restore, run->machine, &run->log, fail);
+	/* A signal ends the wait for what is sent. */
+	restore->from.stop_fd = run->signals.fd;
+	err = restore_machine(restore, run->machine, &run->log, fail);
+	run->undecided = restore->undecided;
+	run->stays_paused = restore->paused || run->undecided;
+	return err;
 }
 
 static int create(struct run *run, struct fail *fail)

@@ -285,6 +285,21 @@ int machine_save(struct machine *m, struct snapshot *snap, struct fail *fail)
 	return err ? err : each_section(machine_vm(m), snap, save_section, NULL, fail);
 }
 
+int machine_check_vcpus(struct machine *m, struct snapshot *snap, struct findings *refused,
+			struct fail *fail)
+{
+	struct part part = { .vm = machine_vm(m), .refused = refused };
+	char name[DEVICE_PATH];
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < part.vm->ncpus; i++) {
+		part.vcpu = &part.vm->vcpus[i];
+		snprintf(name, sizeof(name), "vcpu/%u", i);
+		err = load_section(snap, name, vcpu_state, &part, fail);
+	}
+	return err;
+}
+
 int machine_load(struct machine *m, struct snapshot *snap, struct findings *refused,
 		 struct fail *fail)
 {

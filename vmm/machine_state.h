@@ -39,6 +39,11 @@ int machine_saved_read(struct snapshot *snap, struct machine_saved *saved, struc
 int machine_saved_vls(const struct snapshot *snap, struct machine_saved *saved, struct fail *fail);
 void machine_saved_free(struct machine_saved *saved);
 
+/* Loads the vCPUs' sections alone, of a machine that will be loaded later, to see whether this host
+ * takes them: what it does not is added to `refused`. EXIT_SNAPSHOT. */
+int machine_check_vcpus(struct machine *m, struct snapshot *snap, struct findings *refused,
+			struct fail *fail);
+
 /* Compares the machine's disks with those that it had: what has been written to since is added to
  * `refused`. Loads those sections. EXIT_SNAPSHOT. */
 int machine_check_disks(const struct machine *m, struct snapshot *snap, struct findings *refused,

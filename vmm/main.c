@@ -17,7 +17,7 @@ static const struct {
 	{ "run", cmd_run },	    { "save", cmd_save },   { "restore", cmd_restore },
 	{ "inspect", cmd_inspect }, { "check", cmd_check }, { "help", cmd_help },
 	{ "version", cmd_version }, { "man", cmd_man },	    { "completion", cmd_completion },
-	{ "test", cmd_test },
+	{ "test", cmd_test },	    { "send", cmd_send },   { "receive", cmd_receive },
 };
 
 enum { NRUNS = sizeof(runs) / sizeof(runs[0]), NAMES_MAX = 64 };

@@ -89,7 +89,7 @@ enum migrate_end migrate_send(struct sender *s, struct fail *fail);
  * source's, and is told to it by receiver_close(). */
 struct receiver {
 	int in, out; /* borrowed */
-	int stop_fd; /* gives up when it is readable; or -1 */
+	int stop_fd; /* gives up when it is readable, until all is loaded; or -1; may be set anew */
 	/* Of a source that waits for answers; before it has said that it does, 0 is for ever: somebody
 	 * else's pipe may take its time. After that, 0 is MIGRATE_SILENCE_MS. */
 	unsigned int silence_ms;

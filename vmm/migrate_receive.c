@@ -19,6 +19,7 @@ static unsigned int silence(const struct receiver *r)
 
 static void wait_silence(struct receiver *r)
 {
+	r->frames.in.stop_fd = r->stop_fd;
 	r->frames.in.deadline_ns = r->two_way || r->silence_ms ? migrate_deadline(silence(r)) : 0;
 }
 
@@ -40,6 +41,7 @@ static int next(struct receiver *r, struct fail *fail)
 
 static int say(struct receiver *r, const char *word)
 {
+	r->to.stop_fd = r->stop_fd;
 	r->to.deadline_ns = migrate_deadline(silence(r));
 	frames_word(&r->to, word, NULL, 0);
 	return stream_flush(&r->to);
@@ -61,7 +63,6 @@ static int greet(struct receiver *r, struct fail *fail)
 		memcpy(&hello, r->frames.section.data, sizeof(hello));
 	r->two_way = true;
 	stream_open_fd(&r->to, r->out, true);
-	r->to.stop_fd = r->stop_fd;
 	frames_begin(&r->to);
 	if (hello.version == MIGRATE_VERSION)
 		return 0;
@@ -77,7 +78,6 @@ int receiver_open(struct receiver *r, struct snapshot *snap, struct fail *fail)
 	r->two_way = r->over = false;
 	r->to = (struct stream){ .fd = -1 };
 	frames_attach(&r->frames, r->in);
-	r->frames.in.stop_fd = r->stop_fd;
 	wait_silence(r);
 	err = frames_begun(&r->frames, fail);
 	kind = err ? err : next(r, fail);
@@ -140,7 +140,7 @@ enum migrate_end receiver_loaded(struct receiver *r, struct fail *fail)
 			 "the link to the source is lost; the machine stays where it was");
 		return MIGRATE_STAYED;
 	}
-	r->frames.in.stop_fd = -1;
+	r->stop_fd = -1;
 	kind = next(r, &why);
 	if (kind == FRAME_COMMIT) {
 		r->over = true;

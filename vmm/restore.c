@@ -20,9 +20,14 @@ int restore_open(struct restore *r, int fd, struct fail *fail)
 				"--%s needs a file to read from; a pipe is none",
 				r->clone ? "clone" : "lazy");
 	if (r->streamed) {
-		err = frames_open(&r->frames, fd, fail);
-		if (!err)
-			err = frames_sections(&r->frames, &r->snap, fail);
+		r->from.in = fd;
+		if (!r->answers)
+			r->from.out = r->from.stop_fd = -1;
+		err = receiver_open(&r->from, &r->snap, fail);
+		if (!err && r->from.two_way && !r->answers)
+			err = fail_set(
+				fail, EXIT_CONFIG, -EINVAL,
+				"who sends this waits for answers; take it with vmm receive");
 	} else {
 		err = snapshot_open(&r->snap, fd, fail);
 	}
@@ -67,10 +72,15 @@ static int verify_start(struct restore *r, struct fail *fail)
 
 /* --- in order --------------------------------------------------------------------------------- */
 
-static int check_findings(const struct restore *r, struct fail *fail)
+int restore_check_findings(const struct restore *r, struct fail *fail)
 {
 	if (!r->refused.n)
 		return 0;
+	/* Who sends it sees no list. */
+	if (r->from.two_way)
+		return fail_set(fail, EXIT_SNAPSHOT, -ENOTSUP, "%.*s (%u reason%s in all)",
+				(int)strcspn(r->refused.text, "\n"), r->refused.text, r->refused.n,
+				r->refused.n == 1 ? "" : "s");
 	return fail_set(fail, EXIT_SNAPSHOT, -ENOTSUP,
 			"this host cannot go on with the snapshot's machine, for %u reason%s above",
 			r->refused.n, r->refused.n == 1 ? "" : "s");
@@ -82,7 +92,7 @@ static int load_ram(struct restore *r, struct fail *fail)
 	int err;
 
 	if (r->streamed)
-		return frames_rest(&r->frames, &r->snap, mem, fail);
+		return frames_rest(&r->from.frames, &r->snap, mem, fail);
 	err = snapshot_fits(&r->snap, mem, fail);
 	if (err)
 		return err;
@@ -92,11 +102,12 @@ static int load_ram(struct restore *r, struct fail *fail)
 	return snapshot_map(&r->snap, mem, fail);
 }
 
-static int check_disks(struct restore *r, struct machine *m, struct fail *fail)
+int restore_check_disks(struct restore *r, struct machine *m, struct snapshot *snap,
+			struct fail *fail)
 {
 	struct findings ignored = { 0 };
-	int err = machine_check_disks(m, &r->snap, r->allow_changed_disk ? &ignored : &r->refused,
-				      fail);
+	int err =
+		machine_check_disks(m, snap, r->allow_changed_disk ? &ignored : &r->refused, fail);
 
 	findings_free(&ignored);
 	return err;
@@ -113,7 +124,9 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 		findings_add(&r->refused,
 			     "the guest's counter (CNTFRQ_EL0) runs at %u Hz, this host's at %u",
 			     r->saved.counter_hz, hz);
-	err = check_disks(r, m, fail);
+	if (r->from.two_way)
+		return restore_live(r, m, fail);
+	err = restore_check_disks(r, m, &r->snap, fail);
 	if (!err)
 		err = load_ram(r, fail);
 	if (!err)
@@ -127,7 +140,7 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 	if (!err)
 		err = machine_load(m, &r->snap, &r->refused, fail);
 	if (!err)
-		err = check_findings(r, fail);
+		err = restore_check_findings(r, fail);
 	if (!err && r->advance_clock)
 		vm_advance_clock(r->vm);
 	if (!err)
@@ -148,7 +161,7 @@ void restore_close(struct restore *r)
 	while (r->ntexts)
 		free(r->texts[--r->ntexts]);
 	if (r->streamed)
-		frames_close(&r->frames);
+		receiver_close(&r->from, NULL);
 	snapshot_free(&r->snap);
 	machine_saved_free(&r->saved);
 	findings_free(&r->refused);

@@ -3,7 +3,7 @@
 #define VMM_RESTORE_H
 
 #include "vmm/machine_state.h"
-#include "vmm/snapshot_stream.h"
+#include "vmm/migrate.h"
 
 enum { RESTORE_TEXTS_MAX = CONFIG_DISKS_MAX + 8 };
 
@@ -21,11 +21,14 @@ struct restore {
 	bool advance_clock; /* the guest's counters have gone on meanwhile */
 	bool verified; /* RAM is known to be whole */
 	bool throw_away; /* what the guest writes to its disks */
+	/* Of a machine that comes while it runs elsewhere, for as long as it does: */
+	bool answers; /* `from.out` is where answers go */
+	struct receiver from;
+	bool undecided; /* it may run elsewhere still, and stands here */
 	/* private */
 	char *texts[RESTORE_TEXTS_MAX]; /* of the configuration */
 	unsigned int ntexts;
 	bool streamed; /* through a pipe: sections and RAM come as they come */
-	struct frames frames;
 	struct vm *vm;
 	struct log *log;
 	struct snapshot_load load;
@@ -39,6 +42,15 @@ int restore_open(struct restore *r, int fd, struct fail *fail);
 /* Fills the machine, made like r->saved, with RAM and state, ready to run. What this host refuses
  * is in r->refused, and EXIT_SNAPSHOT says how much. */
 int restore_machine(struct restore *r, struct machine *m, struct log *log, struct fail *fail);
+
+/* The same of one that comes while it runs elsewhere, of which r->snap has what it is made of:
+ * memory, then all state, then disks and networks, then the handover. */
+int restore_live(struct restore *r, struct machine *m, struct fail *fail);
+/* EXIT_SNAPSHOT when anything is in r->refused. */
+int restore_check_findings(const struct restore *r, struct fail *fail);
+/* Compares the disks with `snap`'s. */
+int restore_check_disks(struct restore *r, struct machine *m, struct snapshot *snap,
+			struct fail *fail);
 
 /* Whoever verifies RAM has finished; before the machine's memory goes. */
 void restore_stop(struct restore *r);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/commands.h"
+#include "vmm/foreground.h"
+#include "vmm/migrate_link.h"
+#include "vmm/restore_config.h"
+
+/* The link is its stdin and stdout: the guest's console is left to `vmm console`. */
+static int leave_std(const struct migrate_link *link, const struct restore *r, struct fail *fail)
+{
+	int null;
+
+	if (!link->std)
+		return 0;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    (r->from.two_way && dup2(null, STDOUT_FILENO) < 0))
+		return fail_set(fail, EXIT_HOST, -errno, "cannot open /dev/null: %s",
+				strerror(errno));
+	close(null);
+	return 0;
+}
+
+static int receive(struct migrate_link *link, struct config *cfg, const struct restore_args *args,
+		   struct fail *fail)
+{
+	struct restore r = {
+		.answers = true,
+		.from = { .out = link->out,
+			  .stop_fd = -1,
+			  .silence_ms = link->std ? 0 : MIGRATE_SILENCE_MS },
+	};
+	const struct foreground how = { .client_fd = -1, .restore = &r };
+	int err = restore_configure(&r, link->in, args, cfg, fail), code;
+
+	cfg->incoming = r.from.two_way;
+	if (!err)
+		err = leave_std(link, &r, fail);
+	code = err ? (int)fail->code : foreground_run(cfg, &how, fail);
+	/* Whoever sends it is told why it cannot be, if that has not been. */
+	receiver_close(&r.from, fail);
+	if (r.refused.text)
+		fputs(r.refused.text, stderr);
+	restore_close(&r);
+	return code;
+}
+
+int cmd_receive(int argc, char **argv)
+{
+	struct restore_args args = { .loglevel = 1 };
+	struct migrate_link link = { .in = -1, .out = -1 };
+	struct fail fail = { 0 };
+	struct config cfg;
+	int code, words;
+
+	if (argc == 1 && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))) {
+		puts("usage: vmm receive [OPTIONS] tcp:HOST:PORT|unix:PATH|fd:N|exec:COMMAND|-\n");
+		opts_help(receive_options, stdout);
+		return EXIT_OK;
+	}
+	config_init(&cfg);
+	words = opts_parse(receive_options, argc, argv, &args, &fail);
+	if (words >= 0 && words != 1)
+		fail_set(&fail, EXIT_CONFIG, -EINVAL,
+			 "from where? usage: vmm receive ADDRESS, such as unix:PATH");
+	if (words == 1 && !migrate_link_accept(argv[0], &link, &fail))
+		code = receive(&link, &cfg, &args, &fail);
+	else
+		code = (int)fail.code;
+	migrate_link_close(&link);
+	config_fini(&cfg);
+	if (fail.text[0])
+		fprintf(stderr, "vmm: %s\n", fail.text);
+	return code;
+}
