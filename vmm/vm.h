@@ -108,6 +108,7 @@ void vm_power_off(struct vm *vm);
 
 /* Private: vm.c and vm_run.c. What the vCPU threads are asked for; they are not waited for. */
 void vm_ask(struct vm *vm, enum vm_request request);
+
 /* Begins to log what vCPUs write to RAM, or stops: 0 or -errno. vm_log_take() adds to `bits`, one a
  * page of region `ram`, what they wrote since it was last asked, all of it at first. Any thread. */
 int vm_log_writes(struct vm *vm, bool on);
