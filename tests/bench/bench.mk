@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The programs that tests/bench runs on the arm64 host beside the tiny guests, and native/vring_bench,
-# which runs here.
+# The programs that tests/bench runs on the arm64 host beside the tiny guests, and native/*_bench,
+# which run here.
 
 METERS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
@@ -9,10 +9,15 @@ $(BUILD)/bench/%: tests/bench/%.c | $(SYSROOT)
 	$(call SAY,CC)
 	$(Q)$(TARGET_CC) $(TARGET_FLAGS) -static -o $@ $<
 
-VRING_BENCH := $(patsubst %.c,$(NATIVE)/%.o,$(wildcard tests/bench/native/*.c))
+VRING_BENCH := $(addprefix $(NATIVE)/tests/bench/native/,driver.o vring_bench.o)
 $(NATIVE)/vring_bench: $(VRING_BENCH) $(NATIVE)/libportable.a
 	$(call SAY,LINK)
 	$(Q)$(HOST_CC) $(NATIVE_FLAGS) -o $@ $^
 
-bench: $(METERS) t1-guests $(NATIVE)/vring_bench
--include $(METERS:=.d) $(VRING_BENCH:.o=.d)
+ITS_BENCH := $(NATIVE)/tests/bench/native/its_bench.o
+$(NATIVE)/its_bench: $(ITS_BENCH) $(NATIVE)/libportable.a
+	$(call SAY,LINK)
+	$(Q)$(HOST_CC) $(NATIVE_FLAGS) -o $@ $^ -lfdt
+
+bench: $(METERS) t1-guests $(NATIVE)/vring_bench $(NATIVE)/its_bench
+-include $(METERS:=.d) $(VRING_BENCH:.o=.d) $(ITS_BENCH:.o=.d)
