@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,89 +10,9 @@
 #include "vmm/control_client.h"
 #include "vmm/core/json.h"
 #include "vmm/core/opts.h"
+#include "vmm/snapshot_target.h"
 
 enum { ANSWER_MS = 30000, LINE = 1024 };
-
-/* The file that takes the target's place when it is whole. */
-struct target {
-	const char *path;
-	char dir[PATH_MAX], temp[PATH_MAX];
-	bool named; /* temp is there */
-	int fd;
-};
-
-/* Beside the target: a rename never crosses a file system. Without a name where the file system can,
- * so that nothing is left of it whatever happens. */
-static int target_open(struct target *t, const char *path, struct fail *fail)
-{
-	char copy[PATH_MAX];
-
-	t->path = path;
-	t->named = false;
-	snprintf(copy, sizeof(copy), "%s", path);
-	snprintf(t->dir, sizeof(t->dir), "%s", dirname(copy));
-	if (strlen(path) >= sizeof(copy) ||
-	    snprintf(t->temp, sizeof(t->temp), "%s/.vmm-save-XXXXXX", t->dir) >=
-		    (int)sizeof(t->temp))
-		return fail_set(fail, EXIT_CONFIG, -ENAMETOOLONG, "%s: the path is too long", path);
-	t->fd = open(t->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (t->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
-		t->fd = mkostemp(t->temp, O_CLOEXEC);
-		t->named = t->fd >= 0;
-	}
-	if (t->fd < 0)
-		return fail_set(fail, EXIT_CONFIG, -errno,
-				"cannot write to the folder of %s: %s; name another file", path,
-				strerror(errno));
-	return 0;
-}
-
-/* Gives a file without a name one that nothing has. */
-static int target_name(struct target *t)
-{
-	char from[64];
-	int fd;
-
-	if (t->named)
-		return 0;
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", t->fd);
-	do {
-		memcpy(t->temp + strlen(t->temp) - 6, "XXXXXX", 6);
-		fd = mkostemp(t->temp, O_CLOEXEC);
-		if (fd < 0)
-			return -errno;
-		close(fd);
-		unlink(t->temp);
-		t->named = !linkat(AT_FDCWD, from, AT_FDCWD, t->temp, AT_SYMLINK_FOLLOW);
-	} while (!t->named && errno == EEXIST);
-	return t->named ? 0 : -errno;
-}
-
-/* On stable storage under its name, or not there at all. */
-static int target_commit(struct target *t, struct fail *fail)
-{
-	int dir = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err = fsync(t->fd) ? -errno : target_name(t);
-
-	if (!err && rename(t->temp, t->path))
-		err = -errno;
-	if (!err)
-		t->named = false;
-	if (!err && dir >= 0 && fsync(dir))
-		err = -errno;
-	if (dir >= 0)
-		close(dir);
-	return err ? fail_set(fail, EXIT_HOST, err, "cannot finish %s: %s; the machine goes on",
-			      t->path, strerror(-err))
-		   : 0;
-}
-
-static void target_drop(struct target *t)
-{
-	if (t->named)
-		unlink(t->temp);
-	close(t->fd);
-}
 
 static void show_progress(const struct json_object *obj)
 {
@@ -180,8 +96,8 @@ static int ask(const char *name, int fd, const struct save_args *args, struct fa
 /* The machine ends only when it hears that what it wrote is kept. */
 static int save(const char *name, const char *path, const struct save_args *args, struct fail *fail)
 {
-	struct target target = { .fd = STDOUT_FILENO };
-	int err = args->to_stdout ? 0 : target_open(&target, path, fail);
+	struct snapshot_target target = { .fd = STDOUT_FILENO };
+	int err = args->to_stdout ? 0 : snapshot_target_open(&target, path, fail);
 	int report = err ? -1 : ask(name, target.fd, args, fail);
 	FILE *lines = report >= 0 ? fdopen(report, "r") : NULL;
 
@@ -191,7 +107,7 @@ static int save(const char *name, const char *path, const struct save_args *args
 		err = lines ? follow(lines, args, fail)
 			    : fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
 	if (!err && !args->to_stdout)
-		err = target_commit(&target, fail);
+		err = snapshot_target_commit(&target, fail);
 	if (!err && !args->keep_running && send(report, "k", 1, MSG_NOSIGNAL) != 1)
 		err = fail_set(fail, EXIT_HOST, -EPIPE,
 			       "the machine did not wait, and goes on; what was saved is old");
@@ -200,7 +116,7 @@ static int save(const char *name, const char *path, const struct save_args *args
 	else if (report >= 0)
 		close(report);
 	if (!args->to_stdout && target.path && target.fd >= 0)
-		target_drop(&target);
+		snapshot_target_drop(&target);
 	return err;
 }
 
