@@ -153,6 +153,47 @@ net() {
 	nc 10.9.0.1 5001 <&3 | nc 10.9.0.1 5002
 }
 
+# How many interrupts between CPUs there have been.
+ipis() {
+	awk '$1 ~ /^IPI/ { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i } END { print n + 0 }' /proc/interrupts
+}
+
+# A word goes round a ring of processes, one on each CPU: each step wakes another CPU.
+ring() {
+	cpus=$(grep -c ^processor /proc/cpuinfo)
+	cpu=0
+	while [ $cpu -le "$cpus" ]; do
+		mkfifo /ring$cpu
+		cpu=$((cpu + 1))
+	done
+	cpu=0
+	while [ $cpu -lt "$cpus" ]; do
+		# shellcheck disable=SC2016
+		taskset $((1 << cpu)) sh -c 'while read -r word; do echo "$word"; done' \
+			</ring$cpu >/ring$((cpu + 1)) &
+		cpu=$((cpu + 1))
+	done
+	exec 5>/ring0 6</ring"$cpus"
+	i=0 before=$(ipis)
+	while [ $i -lt 200 ]; do
+		echo $i >&5
+		read -r word <&6
+		[ "$word" = $i ] || return 1
+		i=$((i + 1))
+	done
+	echo "round: $i"
+	echo "ipis: $(($(ipis) - before >= 200))"
+	exec 5>&-
+}
+
+# Interrupts of each kind.
+irqchip() {
+	pci || return 1
+	net || return 1
+	echo "net: $(($(interrupts virtio2 0) + $(interrupts virtio2 1) > 0))"
+	ring
+}
+
 # Configures eth0 by what a DHCP server says.
 dhcp() {
 	cat >/dhcp <<'EOF'

@@ -214,6 +214,12 @@ overlay() {
 	check 'overlay: the image is as it was' 'it is not' test "$(md5sum <a.ext4)" = "$sum"
 }
 
+# With an interrupt controller whose state is ours.
+user_gic() {
+	registers --irqchip gicv2-user
+	linux --irqchip gicv2-user
+}
+
 # --- what is in the file ---------------------------------------------------------------------------
 files() {
 	fresh

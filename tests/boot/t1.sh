@@ -97,7 +97,9 @@ limit=180
 vmm_run -k sweep.bin -p 'step=4'
 limit=20
 [ "$status" -ne 0 ] || reports 'sweep defaults' 23 && expect 'sweep defaults' 0
+limit=180
 args='step=8' guest 'sweep gicv2-user' 23 '-m 64 --irqchip gicv2-user -c 2'
+limit=20
 
 # --- registers that are read without an exit -------------------------------------------------------
 limit=60

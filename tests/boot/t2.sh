@@ -103,7 +103,8 @@ its() {
 	limit=90
 }
 
-net() {
+# A tap with a server that sends what is in `sent`, twice, and one that takes what comes back.
+net_begin() {
 	modprobe tun
 	tunctl -t tap0 >/dev/null && ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 up
 	head -c 4194304 /dev/urandom >sent
@@ -115,13 +116,54 @@ net() {
 	sender=$!
 	nc -l -p 5002 >returned <&6 &
 	receiver=$!
+}
+
+net_end() {
+	kill $sender $receiver 2>/dev/null
+	wait
+	check "$1" 'what came back differs' cmp sent returned
+	exec 6>&-
+	rm -f hold
+	tunctl -d tap0 >/dev/null
+}
+
+net() {
+	net_begin
 	linux net -n mode=tap,tapif=tap0
 	expect 'ping' 0 'ping: 20 packets transmitted, 20 packets received, 0% packet loss'
 	expect 'tcp to the guest' 0 "received: $sum" 'test: exit 0'
-	kill $sender $receiver 2>/dev/null
-	wait
-	check 'tcp to the host' 'what came back differs' cmp sent returned
-	tunctl -d tap0 >/dev/null
+	net_end 'tcp to the host'
+}
+
+# An interrupt controller under everything that interrupts: `irqchip KIND TRANSPORT:CPUS...`.
+irqchip() {
+	kind=$1
+	shift
+	limit=300
+	for row; do
+		transport=${row%:*} cpus=${row#*:} through=GIC-0
+		[ "$transport" = mmio ] || through=MSI
+		name="$kind, $transport, $cpus CPUs"
+		head -c 8388608 /dev/zero >pci.raw
+		net_begin
+		linux irqchip -c "$cpus" -d pci.raw -n mode=tap,tapif=tap0 \
+			--virtio-transport "$transport" --irqchip "$kind"
+		expect "$name, disk" 0 "irq: .*$through.* virtio0.*" 'enough: 1' 'moved to 1: 1' \
+			'moved to 0: 1' "vda: $(head -c 4194304 pci.raw | sha256sum)"
+		expect "$name, network" 0 "received: $sum" 'net: 1' \
+			'ping: 20 packets transmitted, 20 packets received, 0% packet loss'
+		expect "$name, between CPUs" 0 'round: 200' 'ipis: 1' 'test: exit 0'
+		net_end "$name, network to the host"
+	done
+	limit=90
+}
+
+gicv2() {
+	irqchip gicv2-user mmio:2 mmio:4 pci:2 pci:4
+}
+
+gicv2_quick() {
+	irqchip gicv2-user pci:2
 }
 
 console() {
