@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "devices/its_priv.h"
 #include "vmm/core/json.h"
+#include "vmm/core/text.h"
 
 /* --- names ------------------------------------------------------------------------------------- */
 
@@ -46,25 +46,6 @@ static unsigned int error_index(int64_t result)
 
 /* --- a command --------------------------------------------------------------------------------- */
 
-/* Text that grows in a fixed buffer; what does not fit is cut. */
-struct text {
-	char buf[200];
-	size_t len;
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct text *t, const char *fmt, ...)
-{
-	size_t room = sizeof(t->buf) - t->len;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->len, room, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		t->len += (size_t)n < room ? (size_t)n : room - 1;
-}
-
 static void put_fields(struct text *t, const struct its_op *op, const struct its_command *cmd)
 {
 	static const struct {
@@ -82,8 +63,8 @@ static void put_fields(struct text *t, const struct its_op *op, const struct its
 		uint64_t value = its_field_of(cmd, fields[i].field);
 
 		if (op->fields & fields[i].field)
-			put(t, fields[i].hex ? " %s=0x%" PRIx64 : " %s=%" PRIu64, fields[i].name,
-			    value);
+			text_put(t, fields[i].hex ? " %s=0x%" PRIx64 : " %s=%" PRIu64,
+				 fields[i].name, value);
 	}
 }
 
@@ -94,20 +75,20 @@ static void decode(struct text *t, const struct its_call *call, int64_t result, 
 	unsigned int error = error_index(result);
 
 	if (call->unreadable)
-		put(t, "command");
+		text_put(t, "command");
 	else if (op->name)
-		put(t, "%s", op->name);
+		text_put(t, "%s", op->name);
 	else
-		put(t, "0x%02x", (unsigned int)(uint8_t)call->cmd.word[0]);
+		text_put(t, "0x%02x", (unsigned int)(uint8_t)call->cmd.word[0]);
 	if (!call->unreadable)
 		put_fields(t, op, &call->cmd);
 	if (!result)
-		put(t, " -> OK");
+		text_put(t, " -> OK");
 	else if (error < NERRORS)
-		put(t, " -> %s", errors[error].name);
+		text_put(t, " -> %s", errors[error].name);
 	else
-		put(t, " -> 0x%" PRIx64, (uint64_t)result);
-	put(t, "%s", injected ? " (injected)" : "");
+		text_put(t, " -> 0x%" PRIx64, (uint64_t)result);
+	text_put(t, "%s", injected ? " (injected)" : "");
 }
 
 static void trace(const struct its *its, const struct its_call *call, int64_t result, bool injected)
@@ -115,7 +96,7 @@ static void trace(const struct its *its, const struct its_call *call, int64_t re
 	uint64_t us = (loop_now_ns() - its->start_ns) / 1000;
 	struct text t = { .len = 0 };
 
-	put(&t, "%" PRIu64 ".%06" PRIu64 " its ", us / 1000000, us % 1000000);
+	text_put(&t, "%" PRIu64 ".%06" PRIu64 " its ", us / 1000000, us % 1000000);
 	decode(&t, call, result, injected);
 	its->cfg.trace(its->cfg.trace_arg, t.buf);
 }
@@ -148,7 +129,8 @@ static void put_errors(const struct its *its, struct json_out *out)
 
 		if (!its->errors[i])
 			continue;
-		put(&t, "%s: %" PRIu64, i < NERRORS ? errors[i].name : "injected", its->errors[i]);
+		text_put(&t, "%s: %" PRIu64, i < NERRORS ? errors[i].name : "injected",
+			 its->errors[i]);
 		json_str(out, NULL, t.buf);
 	}
 	json_close(out, ']');
@@ -178,12 +160,12 @@ static void put_colls(const struct its *its, struct json_out *out)
 			events++;
 		if (!coll->valid && !events)
 			continue;
-		put(&t, "%u: ", icid);
+		text_put(&t, "%u: ", icid);
 		if (coll->valid)
-			put(&t, "cpu %u", coll->cpu);
+			text_put(&t, "cpu %u", coll->cpu);
 		else
-			put(&t, "unmapped");
-		put(&t, ", events %u", events);
+			text_put(&t, "unmapped");
+		text_put(&t, ", events %u", events);
 		json_str(out, NULL, t.buf);
 		lines++;
 	}
@@ -201,11 +183,11 @@ static void put_events(struct its *its, uint32_t device, struct json_out *out, u
 
 		if (!ite)
 			continue;
-		put(&t, "event %u: LPI %u, ", event, ite->intid);
+		text_put(&t, "event %u: LPI %u, ", event, ite->intid);
 		if (ite->coll)
-			put(&t, "collection %u", its_coll_id(its, ite->coll));
+			text_put(&t, "collection %u", its_coll_id(its, ite->coll));
 		else
-			put(&t, "no collection");
+			text_put(&t, "no collection");
 		json_str(out, NULL, t.buf);
 		(*lines)++;
 	}

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +10,7 @@
 #include "firmware/psci.h"
 #include "firmware/smccc_priv.h"
 #include "vmm/core/opts.h"
+#include "vmm/core/text.h"
 
 static uint64_t now_ns(void)
 {
@@ -78,35 +78,16 @@ int trace_parse(const char *words, unsigned int *services, struct fail *fail)
 
 /* --- a line ----------------------------------------------------------------------------------- */
 
-/* Text that grows in a fixed buffer; what does not fit is cut. */
-struct text {
-	char buf[256];
-	size_t len;
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct text *t, const char *fmt, ...)
-{
-	size_t room = sizeof(t->buf) - t->len;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->len, room, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		t->len += (size_t)n < room ? (size_t)n : room - 1;
-}
-
 static void put_params(struct text *t, const struct smccc_fn *fn, const struct smccc_call *call)
 {
 	for (unsigned int i = 0; i < SMCCC_REGS - 1 && fn->params[i].kind != PARAM_NONE; i++) {
 		const struct smccc_fn *named = NULL;
 
-		put(t, " %s=0x%" PRIx64, fn->params[i].name, call->arg[i]);
+		text_put(t, " %s=0x%" PRIx64, fn->params[i].name, call->arg[i]);
 		if (fn->params[i].kind == PARAM_FUNCTION)
 			named = smccc_find_any((uint32_t)call->arg[i]);
 		if (named)
-			put(t, "(%s)", named->name);
+			text_put(t, "(%s)", named->name);
 	}
 }
 
@@ -138,7 +119,7 @@ static const char *value_name(enum smccc_result_kind kind, uint64_t value)
 static void put_words(struct text *t, const struct smccc_call *call)
 {
 	for (unsigned int i = 0; i < SMCCC_REGS; i++)
-		put(t, "%s0x%" PRIx64, i ? " " : "", call->x[i]);
+		text_put(t, "%s0x%" PRIx64, i ? " " : "", call->x[i]);
 }
 
 static void put_result(struct text *t, const struct smccc_fn *fn, const struct smccc_call *call)
@@ -148,13 +129,13 @@ static void put_result(struct text *t, const struct smccc_fn *fn, const struct s
 		value < 0 ? code_name(fn->service, value) : value_name(fn->result, call->x[0]);
 
 	if (name)
-		put(t, "%s", name);
+		text_put(t, "%s", name);
 	else if (fn->result == RESULT_WORDS)
 		put_words(t, call);
 	else if (fn->result == RESULT_VERSION && value >= 0)
-		put(t, "%" PRIu64 ".%" PRIu64, call->x[0] >> 16, call->x[0] & 0xffff);
+		text_put(t, "%" PRIu64 ".%" PRIu64, call->x[0] >> 16, call->x[0] & 0xffff);
 	else
-		put(t, "%" PRId64, value);
+		text_put(t, "%" PRId64, value);
 }
 
 /* What happens instead of a return, or NULL. */
@@ -189,21 +170,21 @@ void trace_call(const struct trace *trace, const struct smccc_fn *fn, const stru
 	if (!(trace->services & 1u << service))
 		return;
 	us = (now_ns() - trace->start_ns) / 1000;
-	put(&t, "%" PRIu64 ".%06" PRIu64 " cpu%u ", us / 1000000, us % 1000000, call->cpu);
+	text_put(&t, "%" PRIu64 ".%06" PRIu64 " cpu%u ", us / 1000000, us % 1000000, call->cpu);
 	if (fn)
-		put(&t, "%s", fn->name);
+		text_put(&t, "%s", fn->name);
 	else
-		put(&t, "0x%08" PRIx32, id);
-	put(&t, "%s", call->smc ? " (smc)" : "");
+		text_put(&t, "0x%08" PRIx32, id);
+	text_put(&t, "%s", call->smc ? " (smc)" : "");
 	if (fn)
 		put_params(&t, fn, call);
-	put(&t, " -> ");
+	text_put(&t, " -> ");
 	if (instead)
-		put(&t, "%s", instead);
+		text_put(&t, "%s", instead);
 	else if (fn)
 		put_result(&t, fn, call);
 	else
-		put(&t, "NOT_SUPPORTED");
-	put(&t, "%s", injected ? " (injected)" : "");
+		text_put(&t, "NOT_SUPPORTED");
+	text_put(&t, "%s", injected ? " (injected)" : "");
 	trace->line(trace->arg, t.buf);
 }

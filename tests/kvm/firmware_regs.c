@@ -4,13 +4,13 @@
  * host's KVM_GET_REG_LIST names: none is missed, each can be written back, also to another VM, and
  * what the host does not know is refused in words.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/regs.h"
+#include "tests/kvm/check.h"
 #include "vmm/kvm.h"
 
 enum { PSCI_0_1 = 0x1, PSCI_0_2 = 0x2, NO_PSCI = 0x10077 };
@@ -21,28 +21,6 @@ struct machine {
 	struct cpu_model model;
 	struct kvm_vcpu vcpu[2];
 };
-
-static void check(bool holds, const char *name, const char *why, ...)
-{
-	va_list ap;
-
-	printf("%s %s", holds ? "ok" : "FAIL", name);
-	if (!holds) {
-		printf(": ");
-		va_start(ap, why);
-		vprintf(why, ap);
-		va_end(ap);
-	}
-	putchar('\n');
-}
-
-static void need(int err, const struct fail *fail, const char *what)
-{
-	if (!err)
-		return;
-	printf("FAIL %s: %s: %s\n", what, strerror(-err), fail->text);
-	exit(EXIT_TEST_FAILED);
-}
 
 static void make(struct machine *m, uint32_t psci_version)
 {

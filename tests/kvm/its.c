@@ -4,7 +4,6 @@
  * memory: its registers are the same, the pending LPI is still pending, and messages still arrive.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/layout.h"
 #include "arch/arm64/vgic.h"
+#include "tests/kvm/check.h"
 #include "vmm/core/state.h"
 #include "vmm/core/stream.h"
 
@@ -31,28 +31,6 @@ struct vm {
 	struct irqchip *chip;
 };
 
-static void check(bool holds, const char *name, const char *why, ...)
-{
-	va_list ap;
-
-	printf("%s %s", holds ? "ok" : "FAIL", name);
-	if (!holds) {
-		printf(": ");
-		va_start(ap, why);
-		vprintf(why, ap);
-		va_end(ap);
-	}
-	putchar('\n');
-}
-
-static void need(int err, const char *what)
-{
-	if (err >= 0)
-		return;
-	printf("FAIL %s: %s\n", what, strerror(-err));
-	exit(EXIT_TEST_FAILED);
-}
-
 static void create(struct vm *vm, void *ram)
 {
 	const struct gic_want want = { GIC_V3_WITH_ITS, 1, LAYOUT_SPIS, RAM + RAM_SIZE, 32, false };
@@ -60,15 +38,15 @@ static void create(struct vm *vm, void *ram)
 	struct fail fail = { 0 };
 
 	*vm = (struct vm){ .kvm = { .vm_fd = -1 }, .vcpu = { .fd = -1 } };
-	need(kvm_open(&vm->kvm), "/dev/kvm");
-	need(kvm_vm_open(&vm->kvm, KVM_VM_TYPE_ARM_IPA_SIZE(32)), "VM");
-	need(kvm_memslot(&vm->kvm, 0, 0, RAM, RAM_SIZE, ram), "memory");
-	need(cpu_plan(&vm->kvm, false, &model, &fail), fail.text);
-	need(vgic_create(&want, &vm->chip, &fail), fail.text);
-	need(kvm_vcpu_open(&vm->kvm, 0, &vm->vcpu), "vCPU");
-	need(cpu_init(&vm->vcpu, &model, &fail), fail.text);
-	need(vgic_attach(vm->chip, &vm->kvm, &fail), fail.text);
-	need(vgic_start(vm->chip, &fail), fail.text);
+	need_ioctl(kvm_open(&vm->kvm), "/dev/kvm");
+	need_ioctl(kvm_vm_open(&vm->kvm, KVM_VM_TYPE_ARM_IPA_SIZE(32)), "VM");
+	need_ioctl(kvm_memslot(&vm->kvm, 0, 0, RAM, RAM_SIZE, ram), "memory");
+	need_ioctl(cpu_plan(&vm->kvm, false, &model, &fail), fail.text);
+	need_ioctl(vgic_create(&want, &vm->chip, &fail), fail.text);
+	need_ioctl(kvm_vcpu_open(&vm->kvm, 0, &vm->vcpu), "vCPU");
+	need_ioctl(cpu_init(&vm->vcpu, &model, &fail), fail.text);
+	need_ioctl(vgic_attach(vm->chip, &vm->kvm, &fail), fail.text);
+	need_ioctl(vgic_start(vm->chip, &fail), fail.text);
 }
 
 static void destroy(struct vm *vm)
@@ -83,24 +61,26 @@ static void destroy(struct vm *vm)
 
 static void set_its(struct vm *vm, uint32_t offset, uint64_t value)
 {
-	need(kvm_attr_set(vgic_its_device(vm->chip), KVM_DEV_ARM_VGIC_GRP_ITS_REGS, offset, &value),
-	     "ITS register");
+	need_ioctl(kvm_attr_set(vgic_its_device(vm->chip), KVM_DEV_ARM_VGIC_GRP_ITS_REGS, offset,
+				&value),
+		   "ITS register");
 }
 
 static uint64_t get_its(struct vm *vm, uint32_t offset)
 {
 	uint64_t value = 0;
 
-	need(kvm_attr_get(vgic_its_device(vm->chip), KVM_DEV_ARM_VGIC_GRP_ITS_REGS, offset, &value),
-	     "ITS register");
+	need_ioctl(kvm_attr_get(vgic_its_device(vm->chip), KVM_DEV_ARM_VGIC_GRP_ITS_REGS, offset,
+				&value),
+		   "ITS register");
 	return value;
 }
 
 static void set_redist(struct vm *vm, uint32_t offset, uint32_t value)
 {
-	need(kvm_attr_set(vgic_device(vm->chip), KVM_DEV_ARM_VGIC_GRP_REDIST_REGS,
-			  vgic_redist_attr(0, offset), &value),
-	     "redistributor register");
+	need_ioctl(kvm_attr_set(vgic_device(vm->chip), KVM_DEV_ARM_VGIC_GRP_REDIST_REGS,
+				vgic_redist_attr(0, offset), &value),
+		   "redistributor register");
 }
 
 /* IHI 0069, 5.3. */
@@ -122,9 +102,9 @@ static void set_up(struct vm *vm, uint8_t *ram)
 	uint32_t enable = 0x12;
 
 	memset(ram + CONFIG, 0xa1, EVENTS);
-	need(kvm_attr_set(vgic_device(vm->chip), KVM_DEV_ARM_VGIC_GRP_DIST_REGS, GICD_CTLR,
-			  &enable),
-	     "GICD_CTLR");
+	need_ioctl(kvm_attr_set(vgic_device(vm->chip), KVM_DEV_ARM_VGIC_GRP_DIST_REGS, GICD_CTLR,
+				&enable),
+		   "GICD_CTLR");
 	set_redist(vm, PROPBASER, (uint32_t)(RAM + CONFIG) | 15);
 	set_redist(vm, PENDBASER, (uint32_t)(RAM + PENDING));
 	set_redist(vm, GICR_CTLR, 1);
@@ -145,9 +125,9 @@ static int send(struct vm *vm, uint32_t device, uint32_t event)
 
 static bool pending(struct vm *vm, const uint8_t *ram, unsigned int event)
 {
-	need(kvm_attr_set(vgic_device(vm->chip), KVM_DEV_ARM_VGIC_GRP_CTRL,
-			  KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES, NULL),
-	     "pending tables");
+	need_ioctl(kvm_attr_set(vgic_device(vm->chip), KVM_DEV_ARM_VGIC_GRP_CTRL,
+				KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES, NULL),
+		   "pending tables");
 	return ram[PENDING + LPI / 8] >> event & 1;
 }
 
@@ -188,7 +168,7 @@ int main(void)
 	struct stream saved;
 	struct vm vm;
 
-	need(ram == MAP_FAILED ? -errno : 0, "memory");
+	need_ioctl(ram == MAP_FAILED ? -errno : 0, "memory");
 	create(&vm, ram);
 	set_up(&vm, ram);
 	check(!send(&vm, DEVICE, 0), "a message", "it is refused");

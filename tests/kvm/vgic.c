@@ -4,7 +4,6 @@
  * in new VMs, with as many redistributors and SPIs as there can be; and lines that devices drive.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/vgic.h"
+#include "tests/kvm/check.h"
 
 enum { CPUS_MAX = 256, GICD_ISPENDR = 0x200, GICD_ICFGR = 0xc00, GICR_TYPER = 0x8 };
 #define RAM_END 0x60000000ULL
@@ -24,28 +24,6 @@ struct vm {
 	struct kvm_vcpu vcpus[CPUS_MAX];
 	struct irqchip *chip;
 };
-
-static void check(bool holds, const char *name, const char *why, ...)
-{
-	va_list ap;
-
-	printf("%s %s", holds ? "ok" : "FAIL", name);
-	if (!holds) {
-		printf(": ");
-		va_start(ap, why);
-		vprintf(why, ap);
-		va_end(ap);
-	}
-	putchar('\n');
-}
-
-static void need(int err, const struct fail *fail, const char *what)
-{
-	if (!err)
-		return;
-	printf("FAIL %s: %s: %s\n", what, strerror(-err), fail->text);
-	exit(EXIT_TEST_FAILED);
-}
 
 /* --- a VM ------------------------------------------------------------------------------------- */
 
