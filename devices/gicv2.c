@@ -117,16 +117,6 @@ static void private_line(struct irqchip *chip, unsigned int cpu, unsigned int in
 	pthread_mutex_unlock(&d->dev.lock);
 }
 
-static void cpu_restarted(struct irqchip *chip, unsigned int cpu)
-{
-	struct gicv2 *d = of_chip(chip);
-
-	pthread_mutex_lock(&d->dev.lock);
-	memset(d->cpus[cpu].inputs, 0, sizeof(d->cpus[cpu].inputs));
-	gicv2_settle(d);
-	pthread_mutex_unlock(&d->dev.lock);
-}
-
 /* --- life -------------------------------------------------------------------------------------- */
 
 /* As KVM has it where the architecture leaves it open: SGIs are enabled, SPIs are edges. */
@@ -222,7 +212,6 @@ static const struct irqchip_ops chip_ops = {
 	.connect = connect,
 	.message = message,
 	.private_line = private_line,
-	.cpu_restarted = cpu_restarted,
 	.describe = describe,
 	.state = chip_state,
 	.debug = gicv2_debug,

@@ -5,18 +5,18 @@
 
 #include "arch/arm64/layout.h"
 #include "devices/gicv2.h"
+#include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 
 _Static_assert(LAYOUT_GICC_SIZE == GICV2_CPUIF_SIZE, "GICC");
 _Static_assert(GICV2_IRQ == KVM_ARM_IRQ_CPU_IRQ && GICV2_FIQ == KVM_ARM_IRQ_CPU_FIQ, "inputs");
 
-/* Wakes the vCPU if it waits, and interrupts it if it runs: KVM does. */
 static void drive(void *arg, unsigned int cpu, enum gicv2_input input, bool level)
 {
-	kvm_irq_line(arg,
-		     KVM_ARM_IRQ_TYPE_CPU << KVM_ARM_IRQ_TYPE_SHIFT |
-			     cpu << KVM_ARM_IRQ_VCPU_SHIFT | input << KVM_ARM_IRQ_NUM_SHIFT,
-		     level);
+	struct vm *vm = arg;
+
+	if (vm->vcpus)
+		vcpu_irq_drive(&vm->vcpus[cpu], input, level);
 }
 
 /* For new vCPUs, whose inputs are low. */
@@ -64,7 +64,7 @@ int user_gic_create(struct vm *vm, const struct gic_want *want, struct fail *fai
 		.cpus = want->cpus,
 		.irqs = gic_plan_irqs(want->spis),
 		.drive = drive,
-		.arg = &vm->kvm,
+		.arg = vm,
 	};
 	int err = gicv2_create(&env, &cfg, &vm->chip, fail);
 

@@ -9,8 +9,7 @@ struct vm;
 
 /*
  * The GICv2 of devices/gicv2.h as the VM's interrupt controller, for a host whose KVM has none: its
- * CPUs' inputs are KVM's (KVM_IRQ_LINE); the lines of timers and PMU come with each exit. Sets
- * vm->chip and vm->gic, its frames on vm->bus. 0, or an errno of gic_plan() or gicv2_create().
+ * wires to the vCPUs are those of vmm/vcpu_irq.h. Sets vm->chip and vm->gic, its frames on vm->bus. 0, or an errno of gic_plan() or gicv2_create().
  */
 int user_gic_create(struct vm *vm, const struct gic_want *want, struct fail *fail);
 

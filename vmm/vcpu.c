@@ -7,8 +7,8 @@
 
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/hypercall.h"
-#include "arch/arm64/layout.h"
 #include "firmware/psci.h"
+#include "vmm/vcpu_irq.h"
 #include "vmm/vcpu_mmio.h"
 #include "vmm/vm.h"
 
@@ -69,9 +69,7 @@ static void start(struct vcpu *vcpu)
 	vcpu->start = false;
 	if (err)
 		crash(vcpu, "cannot start it: error", (uint64_t)-err);
-	/* Its reset in the kernel has lowered its interrupt inputs. */
-	else if (vcpu->vm->chip->ops->cpu_restarted)
-		vcpu->vm->chip->ops->cpu_restarted(vcpu->vm->chip, vcpu->kvm.id);
+	vcpu_irq_reset(vcpu);
 }
 
 static void check(struct vcpu *vcpu, const char *what, int err)
@@ -239,40 +237,6 @@ static int handle_exit(struct vcpu *vcpu)
 	return 0;
 }
 
-/* What timers and the PMU drive, where no controller in the kernel takes it. */
-static void drive_lines(struct vcpu *vcpu, uint64_t lines)
-{
-	static const struct {
-		uint64_t line;
-		unsigned int intid;
-	} devices[] = {
-		{ KVM_ARM_DEV_EL1_VTIMER, LAYOUT_PPI_VIRT_TIMER },
-		{ KVM_ARM_DEV_EL1_PTIMER, LAYOUT_PPI_PHYS_TIMER },
-		{ KVM_ARM_DEV_PMU, LAYOUT_PPI_PMU },
-	};
-	struct irqchip *chip = vcpu->vm->chip;
-
-	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
-		if ((lines ^ vcpu->device_lines) & devices[i].line)
-			chip->ops->private_line(chip, vcpu->kvm.id, devices[i].intid,
-						lines & devices[i].line);
-	vcpu->device_lines = lines;
-}
-
-/* As kvm_vcpu_run(). KVM comes back with EINTR when such a line changes, too: it is driven before
- * the exit is handled, which may be the end of that interrupt. */
-static int run(struct vcpu *vcpu)
-{
-	struct kvm_run *shared = vcpu->kvm.run;
-	int err = kvm_vcpu_run(&vcpu->kvm);
-
-	if (shared->s.regs.device_irq_level == vcpu->device_lines)
-		return err;
-	drive_lines(vcpu, shared->s.regs.device_irq_level);
-	return err == -EINTR && !__atomic_load_n(&shared->immediate_exit, __ATOMIC_SEQ_CST) ? 0
-											    : err;
-}
-
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -287,7 +251,8 @@ static void *vcpu_thread(void *arg)
 			start(vcpu);
 		/* Out of here by a kick, the end, or being switched off. */
 		do {
-			err = run(vcpu);
+			vcpu_irq_enter(vcpu);
+			err = vcpu_irq_exit(vcpu, kvm_vcpu_run(&vcpu->kvm));
 			if (!err)
 				err = handle_exit(vcpu);
 			if (err && err != -EINTR && err != -EAGAIN)

@@ -3,6 +3,7 @@
 #define VMM_VCPU_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,7 +37,11 @@ struct vcpu {
 	bool off, start;
 	bool suspended; /* in the kernel's SYSTEM_SUSPEND: starts when woken */
 	uint64_t entry, context;
-	uint64_t device_lines; /* device_irq_level as the interrupt controller was last told */
+	/* Of an interrupt controller in userspace (vcpu_irq.h): what it drives, what of it KVM was told,
+	 * and the device_irq_level that it was told. */
+	_Atomic unsigned int inputs;
+	unsigned int driven;
+	uint64_t lines;
 	uint64_t exits[VCPU_EXIT_KINDS];
 	struct kvm_stats stats; /* opened by who first asks (vm_debug.c) */
 	struct log_limit unclaimed;
@@ -47,7 +52,7 @@ struct vcpu {
 int vcpu_start(struct vcpu *vcpu);
 
 /* Makes KVM_RUN return soon, with the last MMIO access completed; the thread then looks at what
- * the VM requests. Holds vm->run_lock. */
+ * the VM requests, and at its inputs. Holds vm->run_lock, or has changed the inputs. */
 void vcpu_kick(struct vcpu *vcpu);
 
 /* Sets up the signal that kicks; once a process, before any vCPU starts. */

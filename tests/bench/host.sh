@@ -22,7 +22,7 @@ fi
 
 # --- machines ------------------------------------------------------------------------------------
 # One option language for both: ours; qemu's are made of them. $machine_cpus and $machine_mem
-# apply to both, $ours_options to us alone.
+# apply to both, $ours_options to us alone, $qemu_machine to the other.
 ours() {
 	# shellcheck disable=SC2086
 	set -- vmm run --nodefaults -m "${machine_mem:-256}" -c "${machine_cpus:-1}" \
@@ -43,7 +43,7 @@ qemu() {
 		shift 2
 	done
 	# shellcheck disable=SC2086
-	"$meter" qemu-system-aarch64 -accel kvm -machine virt,gic-version=3 -cpu host \
+	"$meter" qemu-system-aarch64 -accel kvm -machine "${qemu_machine:-virt,gic-version=3}" -cpu host \
 		-m "${machine_mem:-256}" -smp "${machine_cpus:-1}" \
 		-nodefaults -display none $serial -monitor none $disk_words \
 		-kernel "$kernel" ${initrd:+-initrd "$initrd"} ${params:+-append "$params"}

@@ -70,6 +70,11 @@ guest 'timer gicv2-user'    8 '--irqchip gicv2-user'
 guest 'smp gicv2-user'     13 '--irqchip gicv2-user -c 8'
 guest 'smp gicv2-user, kernel' 13 '--irqchip gicv2-user -c 3 --psci kernel'
 guest 'gicv2m gicv2-user'   5 '--irqchip gicv2-user'
+limit=60
+args=n=500 guest storm      5 '-c 4'
+args=n=1000 guest 'storm gicv2-user 2' 3 '--irqchip gicv2-user -c 2'
+args=n=300 guest 'storm gicv2-user 4' 5 '--irqchip gicv2-user -c 4'
+limit=20
 args='spis=960' guest 'spis gicv2-user' 3 '--irqchip gicv2-user --spis 960'
 head -c 1048576 /dev/zero >disk
 head -c 1048576 /dev/zero >read-only

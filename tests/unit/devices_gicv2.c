@@ -416,17 +416,6 @@ START_TEST(test_targets)
 }
 END_TEST
 
-START_TEST(test_restart)
-{
-	enable(EDGE, 0x80, 2);
-	irq_pulse(&edge_line);
-	ck_assert(irq(1));
-	inputs[1][GICV2_IRQ] = false; /* what a vCPU's reset does */
-	chip->ops->cpu_restarted(chip, 1);
-	ck_assert(irq(1));
-}
-END_TEST
-
 /* Nothing is driven that does not change. */
 START_TEST(test_quiet)
 {
@@ -619,7 +608,6 @@ int main(void)
 	tcase_add_test(tc, test_eoimode);
 	tcase_add_test(tc, test_groups);
 	tcase_add_test(tc, test_targets);
-	tcase_add_test(tc, test_restart);
 	tcase_add_test(tc, test_quiet);
 	tcase_add_test(tc, test_round_trip);
 	tcase_add_test(tc, test_state_lies);

@@ -30,8 +30,6 @@ struct irqchip_ops {
 	 * (INTID 16 to 31) of a CPU, from that CPU's thread. */
 	void (*private_line)(struct irqchip *chip, unsigned int cpu, unsigned int intid,
 			     bool level);
-	/* The CPU was reset, and sees its interrupt inputs low: they are driven again. May be NULL. */
-	void (*cpu_restarted)(struct irqchip *chip, unsigned int cpu);
 	/* Adds the controller's node, phandle FDT_PHANDLE_GIC. */
 	void (*describe)(struct irqchip *chip, struct fdt *fdt);
 	/* Saves or loads what the guest sees of it, while no vCPU runs; the devices' lines are set
