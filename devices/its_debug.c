@@ -139,11 +139,13 @@ static void put_errors(const struct its *its, struct json_out *out)
 void its_stat(struct device *dev, struct json_out *out)
 {
 	const struct its *its = its_of(dev);
+	uint64_t all = 0;
 
+	for (unsigned int i = 0; i <= NERRORS; i++)
+		all += its->errors[i];
 	json_uint(out, "commands", its->commands);
-	json_uint(out, "batches", its->rounds);
 	json_uint(out, "parked", its->holds);
-	put_errors(its, out);
+	json_uint(out, "errors", all);
 }
 
 static void put_colls(const struct its *its, struct json_out *out)

@@ -14,12 +14,12 @@ once() {
 	done
 }
 
-for row in int:16:200:1200 inv:16:200:1200 inv:57344:200:1200 invall:57344:4:24; do
+for row in int:16:200:1200 inv:16:200:1200 inv:57344:20:120 invall:57344:2:6; do
 	op=${row%%:*} row=${row#*:}
 	lpis=${row%%:*} row=${row#*:}
 	few=${row%:*} many=${row#*:}
 	name="its $op, $lpis LPIs"
-	repeat 3 once
+	repeat 2 once
 	compare "$name" instructions user kernel "kernel's ITS"
 done
 ours_options=

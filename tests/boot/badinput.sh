@@ -136,6 +136,16 @@ bad 'port socket no socket'  2 'port x.*off.bin.*exists'     -k off.bin --port n
 bad 'port fd not open'       2 'port x.*77'                  -k off.bin --port name=x,fd=77
 bad 'CPUs beyond a GICv2'    2 'gicv2-user allows at most 8' -k off.bin --irqchip gicv2-user -c 9
 bad 'GIC unknown'            2 'gicv9.*gicv'                 -k off.bin --irqchip gicv9
+bad 'its trace without it'   2 '--trace its.*--its user'     -k off.bin --trace its
+bad 'its fault without it'   2 '--inject its.*--its user'    -k off.bin --inject its:INV=drop
+bad 'its fault unknown'      2 'MAPT.*MAPTI'                 -k off.bin --its user --inject its:MAPT=drop
+bad 'its fault code unknown' 2 'E_ITS_INV_UNMAPED.*E_ITS_INV' -k off.bin --its user --inject its:INV=E_ITS_INV_UNMAPED_INTERRUPT
+bad 'its user without ITS'   2 '--its user.*gicv2-user'      -k off.bin --its user --irqchip gicv2-user
+[ $gic -eq 3 ] ||
+bad 'its user on a GICv2'    2 '--its user'                  -k off.bin --its user
+[ $gic -ne 3 ] ||
+bad 'its user on gicv3'      2 '--its user.*gicv3-its'       -k off.bin --its user --irqchip gicv3
+bad 'its unknown'            2 'usr.*user'                   -k off.bin --its usr
 bad 'console unknown'        2 'teletype.*serial'            -k off.bin --console teletype
 bad 'log level unknown'      2 'loud'                        -k off.bin --loglevel loud
 bad 'log file impossible'    2 'nosuch/log'                  -k off.bin --log-file nosuch/log

@@ -2,6 +2,9 @@
 #include <check.h>
 #include <errno.h>
 #include <libfdt.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -394,6 +397,57 @@ START_TEST(bounded_memory)
 }
 END_TEST
 
+/* --- threads ----------------------------------------------------------------------------------- */
+
+static atomic_bool done;
+
+/* As a vCPU's thread: commands, polls, off and on again. What it writes to is not read meanwhile. */
+static void *drive(void *arg)
+{
+	(void)arg;
+	for (unsigned int round = 0; round < 300; round++) {
+		for (unsigned int i = 0; i < 1 + round % 20; i++) {
+			const struct its_command cmds[] = {
+				its_mapti_cmd(DEV, i, LPI + i, i % FAKE_ITS_CPUS),
+				its_movi_cmd(DEV, i, round % FAKE_ITS_CPUS),
+				its_event_cmd(0x0c, DEV, i),
+				its_invall_cmd(round % FAKE_ITS_CPUS),
+				its_event_cmd(0x0f, DEV, i),
+				its_movall_cmd(round % FAKE_ITS_CPUS, i % FAKE_ITS_CPUS),
+			};
+
+			fake_its_put(&f, &cmds[(round + i) % 6]);
+		}
+		fake_its_write(&f, CWRITER, 8, f.written);
+		if (round % 50 == 49) {
+			fake_its_write(&f, CTLR, 4, 0);
+			fake_its_write(&f, CTLR, 4, 1);
+		}
+		while (fake_its_read(&f, CREADR, 8) != f.written)
+			sched_yield();
+	}
+	done = true;
+	return NULL;
+}
+
+/* The loop and a vCPU at once, for the sanitizer that looks for races. */
+START_TEST(threads)
+{
+	pthread_t vcpu;
+
+	map(0);
+	done = false;
+	ck_assert_int_eq(pthread_create(&vcpu, NULL, drive, NULL), 0);
+	while (!done)
+		loop_poll(f.loop, 1);
+	pthread_join(vcpu, NULL);
+	fake_its_settle(&f);
+	for (unsigned int i = 0; i < 20; i++)
+		is_mapped(&f, DEV, i);
+	ck_assert(f.enabled);
+}
+END_TEST
+
 /* --- state ------------------------------------------------------------------------------------- */
 
 static void fill(void)
@@ -620,6 +674,7 @@ int main(void)
 		flat_outside_ram,
 		table_taken_away,
 		bounded_memory,
+		threads,
 		round_trip,
 		saved_with_commands_waiting,
 		disabled_is_saved,

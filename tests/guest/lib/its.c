@@ -11,12 +11,13 @@ static u8 collections[PAGE] __attribute__((aligned(PAGE)));
 static u8 pending[CPUS][PAGE] __attribute__((aligned(PAGE)));
 volatile u8 its_config[LPIS] __attribute__((aligned(PAGE)));
 
-static u64 written, base;
+/* `taken`: GITS_CREADR as it was read last. */
+static u64 written, taken, base;
 
 void its_set_queue(u64 at)
 {
 	base = at;
-	written = 0;
+	written = taken = 0;
 	mmio_write(GITS_CBASER, 8, ITS_VALID | at | (QUEUE_SIZE / 4096 - 1));
 }
 
@@ -58,9 +59,9 @@ void its_put(u64 w0, u64 w1, u64 w2, u64 w3)
 {
 	volatile u64 *cmd = (u64 *)(base + written);
 
-	if (mmio_read(GITS_CREADR, 8) == next()) {
+	if (taken == next()) {
 		its_go();
-		wait_for(mmio_read(GITS_CREADR, 8) != next(), 10000);
+		wait_for((taken = mmio_read(GITS_CREADR, 8)) != next(), 10000);
 	}
 	cmd[0] = w0;
 	cmd[1] = w1;
@@ -72,7 +73,7 @@ void its_put(u64 w0, u64 w1, u64 w2, u64 w3)
 bool its_sync(void)
 {
 	its_go();
-	return wait_for(mmio_read(GITS_CREADR, 8) == written, 10000);
+	return wait_for((taken = mmio_read(GITS_CREADR, 8)) == written, 10000);
 }
 
 void its_mapd(u32 device, unsigned int bits, u64 itt, bool valid)
