@@ -7,6 +7,7 @@
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/layout.h"
 #include "arch/arm64/mmio_insn.h"
+#include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 
 #define ESR_WNR (1ULL << 6)
@@ -91,7 +92,7 @@ static int extend(struct vcpu *vcpu, uint64_t val)
 		return err == -EFAULT ? 0 : err;
 	want = mmio_extend_value(&insn, val);
 	__atomic_store_n(&vcpu->kvm.run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	err = kvm_vcpu_run(&vcpu->kvm);
+	err = vcpu_irq_exit(vcpu, kvm_vcpu_run(&vcpu->kvm));
 	if (err != -EINTR)
 		return err ? err : -EPROTO;
 	err = kvm_reg_get(&vcpu->kvm, cpu_xreg(insn.rt[0]), &got);

@@ -433,6 +433,43 @@ START_TEST(test_quiet)
 }
 END_TEST
 
+static void *devices(void *arg)
+{
+	(void)arg;
+	for (unsigned int i = 0; i < 4000; i++) {
+		irq_set(&level_line, i & 1);
+		irq_pulse(&edge_line);
+	}
+	irq_set(&level_line, false);
+	return NULL;
+}
+
+/* Devices interrupt from other threads than those of the vCPUs. */
+START_TEST(test_threads)
+{
+	unsigned int taken = 0;
+	pthread_t thread;
+
+	enable(EDGE, 0x80, 1);
+	enable(LEVEL, 0x80, 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, devices, NULL), 0);
+	for (unsigned int i = 0; i < 4000; i++) {
+		uint32_t iar = get(0, IAR);
+
+		taken += iar < 1020;
+		set(0, EOIR, iar);
+	}
+	pthread_join(thread, NULL);
+	while (irq(0)) {
+		set(0, EOIR, get(0, IAR));
+		taken++;
+	}
+	ck_assert_uint_gt(taken, 0);
+	ck_assert_uint_eq(get(0, IAR), NONE);
+	ck_assert_uint_eq(get(0, APR) | get(0, ISACTIVER + 4), 0);
+}
+END_TEST
+
 START_TEST(test_round_trip)
 {
 	struct board other_board;
@@ -609,6 +646,7 @@ int main(void)
 	tcase_add_test(tc, test_groups);
 	tcase_add_test(tc, test_targets);
 	tcase_add_test(tc, test_quiet);
+	tcase_add_test(tc, test_threads);
 	tcase_add_test(tc, test_round_trip);
 	tcase_add_test(tc, test_state_lies);
 	tcase_add_test(tc, test_describe);
