@@ -76,6 +76,10 @@ static const struct opt arriving_options[] = {
 	{ "allow-changed-disk", 0, OPT_FLAG, NULL, NULL,
 	  "go on although a disk was written to since; the guest may find it damaged",
 	  .offset = offsetof(struct restore_args, allow_changed_disk) },
+	{ "allow-psci-downgrade", 0, OPT_FLAG, NULL, NULL,
+	  "go on where the kernel's PSCI is of a lower version; what the guest was told of may be "
+	  "gone",
+	  .offset = offsetof(struct restore_args, allow_psci_downgrade) },
 	{ "name", 0, OPT_STR, NULL, "NAME", "another name (that of the saved machine)",
 	  .offset = offsetof(struct restore_args, name) },
 	{ "kernel", 'k', OPT_STR, NULL, "FILE", "what a reset of the guest starts",

@@ -296,8 +296,11 @@ static int fill(struct run *run, struct fail *fail)
 static int create(struct run *run, struct fail *fail)
 {
 	struct restore *restore = run->how->restore;
-	const struct machine_like like = { restore ? &restore->saved : NULL,
-					   restore ? &restore->refused : NULL };
+	const struct machine_like like = {
+		.saved = restore ? &restore->saved : NULL,
+		.refused = restore ? &restore->refused : NULL,
+		.psci_downgrade = restore && restore->psci_downgrade,
+	};
 
 	return machine_create(run->cfg, restore ? &like : NULL, &run->log, &run->machine, fail);
 }

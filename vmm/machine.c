@@ -13,6 +13,7 @@
 #include "firmware/dtb.h"
 #include "virtio/console.h"
 #include "vmm/core/chardev.h"
+#include "vmm/core/findings.h"
 #include "vmm/machine_priv.h"
 #include "vmm/machine_state.h"
 #include "vmm/user_gic.h"
@@ -89,20 +90,46 @@ static int choose_psci(struct machine *m, bool can_forward, struct fail *fail)
 	return 0;
 }
 
-static int plan_firmware(struct machine *m, struct fail *fail)
+/* The kernel's PSCI. A restored guest has asked for the version long ago. */
+static int plan_kernel_psci(struct machine *m, uint32_t version, const struct machine_like *like,
+			    struct fail *fail)
+{
+	struct cpu_model *model = &m->vm->model;
+	struct fail why = { 0 };
+	int err = cpu_plan_psci(&m->vm->kvm, version, model, like ? &why : fail);
+
+	if (err && like && why.code == EXIT_CONFIG) {
+		err = cpu_plan_psci(&m->vm->kvm, 0, model, fail);
+		if (!err && !like->psci_downgrade)
+			findings_add(like->refused,
+				     "the guest was told of PSCI %s, this host's kernel ends at %s "
+				     "(--allow-psci-downgrade)",
+				     psci_version_name(version),
+				     psci_version_name(model->psci_version));
+	} else if (err && like) {
+		fail_set(fail, why.code, err, "%s", why.text);
+	}
+	m->psci_version = model->psci_version;
+	return err;
+}
+
+static int plan_firmware(struct machine *m, const struct machine_like *like, struct fail *fail)
 {
 	unsigned int word = m->cfg->psci_version;
 	uint32_t version = word ? psci_version_at(word - 1) : 0;
-	int err = choose_psci(m, hypercall_supported(&m->vm->kvm), fail);
+	bool can_forward = hypercall_supported(&m->vm->kvm);
+	bool lost = like && like->saved->user_psci && !can_forward;
+	int err = lost ? 0 : choose_psci(m, can_forward, fail);
 
 	if (err)
 		return err;
 	m->vm->model.user_psci = m->user_psci;
-	if (!m->user_psci) {
-		err = cpu_plan_psci(&m->vm->kvm, version, &m->vm->model, fail);
-		m->psci_version = m->vm->model.psci_version;
-		return err;
-	}
+	if (lost)
+		findings_add(like->refused,
+			     "the guest's PSCI is vmm's own, to which this host's kernel "
+			     "does not forward (Linux 6.4 and later do)");
+	if (!m->user_psci)
+		return plan_kernel_psci(m, lost ? 0 : version, like, fail);
 	m->psci_version = version ? version : PSCI_LATEST;
 	err = psci_init(&m->psci, m->psci_version, m->cfg->cpus, cpu_mpidr, &m->vm->mem);
 	if (err)
@@ -238,7 +265,7 @@ int machine_create(const struct config *cfg, const struct machine_like *like, st
 	if (!err)
 		err = plan_kvm(m, like, fail);
 	if (!err)
-		err = plan_firmware(m, fail);
+		err = plan_firmware(m, like, fail);
 	if (!err && !like)
 		err = open_boot(m, fail);
 	if (!err)

@@ -21,6 +21,7 @@ struct machine;
 struct machine_like {
 	const struct machine_saved *saved;
 	struct findings *refused;
+	bool psci_downgrade; /* a lower version than the guest was told of will do */
 };
 
 /*

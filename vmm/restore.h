@@ -18,6 +18,7 @@ struct restore {
 	bool lazy; /* RAM is the file's, and verified while the guest runs */
 	bool paused, check, allow_changed_disk;
 	bool clone; /* one of several: with addresses of its own */
+	bool psci_downgrade; /* a host with less of PSCI will do */
 	bool advance_clock; /* the guest's counters have gone on meanwhile */
 	bool verified; /* RAM is known to be whole */
 	bool throw_away; /* what the guest writes to its disks */

@@ -150,20 +150,30 @@ static bool all_zero(const uint8_t *value, uint32_t size)
 	return true;
 }
 
+/* What KVM puts where a reset leaves a register undefined, of features that are absent, too: a guest
+ * that has it there has never written to it (the kernel's reset_unknown()). */
+static bool untouched(const uint8_t *value, uint32_t size)
+{
+	static const uint64_t unknown = 0x1de7ec7edbadc0deULL;
+
+	return all_zero(value, size) || (size == sizeof(unknown) && !memcmp(value, &unknown, size));
+}
+
 static void load_one(void *arg, uint64_t id, const uint8_t *value, uint32_t size)
 {
 	struct loading *l = arg;
 	uint8_t now[SIZE_MAX_REG];
 	int err;
 
-	/* Fixed by KVM_ARM_VCPU_FINALIZE, so only compared; and never a counter, whoever sent it. */
-	err = is_counter(id)		    ? 0
-	      : id == KVM_REG_ARM64_SVE_VLS ? -EPERM
-					    : kvm_reg_set(l->vcpu, id, value);
+	/* Fixed by KVM_ARM_VCPU_FINALIZE, so only compared; and never a counter, whoever sent it. Which
+	 * PSCI there is, and whose, is the machine's, settled before its CPUs were made. */
+	err = is_counter(id) || id == KVM_REG_ARM_PSCI_VERSION ? 0
+	      : id == KVM_REG_ARM64_SVE_VLS		       ? -EPERM
+							       : kvm_reg_set(l->vcpu, id, value);
 	if (!err)
 		return;
 	if (kvm_reg_get(l->vcpu, id, now)) {
-		if (err != -ENOENT || !all_zero(value, size))
+		if (err != -ENOENT || !untouched(value, size))
 			refuse(l->refused, l->vcpu, id, value, NULL, err);
 		return;
 	}

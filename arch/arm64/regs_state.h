@@ -19,8 +19,8 @@ enum { REGS_STATE_MAX = 128 << 10 }; /* bytes of the record */
  * Saves, or loads into a vCPU that is initialised and has not run; no vCPU runs meanwhile. A register
  * that this host does not take, or not with that value, is added to `refused` with both values, and
  * loading goes on, so that the list is whole.
- * A register that the host does not have counts only if its value is not zero: zero is what a
- * feature shows that the guest never used.
+ * A register that the host does not have counts only if its value is neither zero nor what KVM's
+ * reset leaves there: that is what a feature shows that the guest never used.
  */
 void regs_state(const struct kvm_vcpu *vcpu, struct state *s, struct findings *refused);
 

@@ -1,0 +1,111 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs on the arm64 host: saves a machine with each PSCI that the host has, or restores those of other
+# hosts. `save KERNEL`, `restore KERNEL`.
+
+suite="cross to $2"
+# shellcheck source=tests/lib.sh
+. ./lib.sh
+mkdir -p /run made
+
+fresh() {
+	rm -f in
+	mkfifo in
+	exec 3<>in
+	: >out
+}
+
+# said PATTERN: waits for such a line of the guest; false when it has ended without.
+said() {
+	until tr -d '\r' <out | grep -aqx "$1"; do
+		kill -0 "$pid" 2>/dev/null || return 1
+		usleep 10000
+	done
+}
+
+# save_as NAME OPTION...
+save_as() {
+	name=$1
+	shift
+	fresh
+	timeout 60 vmm run --nodefaults --name cross -m 4 -k hop.bin "$@" <in >out 2>err &
+	pid=$!
+	said 'hop 1'
+	vmm save cross "made/$name" 2>>err
+	wait $pid
+}
+
+# refused FILE PATTERN: exit code 3, and a line like that among the reasons.
+refused() {
+	timeout 60 vmm restore --check "$1" >out 2>err
+	status=$?
+	check "$1: refused" "status $status: $(cat err)" test $status -eq 3
+	grep -qE -e "$2" err || fail "$1" "no line is like '$2'" err
+}
+
+# carried FILE OPTION...: the guest goes on, and finds all as it was.
+carried() {
+	file=$1
+	shift
+	fresh
+	timeout 60 vmm restore "$@" "$file" <in >out 2>err &
+	pid=$!
+	printf x >&3
+	said 'hop 2' && printf x >&3 && said 'hop 3' && printf q >&3
+	wait $pid
+	status=$?
+	check "$file: goes on $*" "status $status: $(cat err) $(grep -a '^FAIL' out)" \
+		test $status -eq 0 -a "$(grep -ac '^FAIL' out)" -eq 0
+}
+
+# What becomes of each: FROM TO PSCI, patterns all, and a reason that it is refused for, or `-`. The
+# first row that fits counts.
+outcomes='
+6.1	*	*		-
+7.x	7.x	*		-
+*	6.1	user		PSCI is vmm.s own
+7.x	6.1	kernel		told of PSCI 1.3
+*	6.1	*		CLIDR_EL1 is .* in the snapshot
+7.x	6.12	kernel		told of PSCI 1.3.*--allow-psci-downgrade
+7.x	6.12	*		-
+6.12	*	*		-
+'
+
+restore_all() {
+	to=$1
+	for file in from-*; do
+		from=${file#from-} from=${from%%-*} psci=${file#from-*-}
+		echo "$outcomes" | while read -r row_from row_to row_psci reason; do
+			# shellcheck disable=SC2254 # patterns they are
+			case $from in $row_from) ;; *) continue ;; esac
+			# shellcheck disable=SC2254
+			case $to in $row_to) ;; *) continue ;; esac
+			# shellcheck disable=SC2254
+			case $psci in $row_psci) ;; *) continue ;; esac
+			[ -z "$row_from" ] || echo "$reason" && break
+		done >reason
+		read -r reason <reason
+		case $reason in
+		-) carried "$file" ;;
+		*) refused "$file" "$reason" ;;
+		esac
+	done
+}
+
+case $1 in
+save)
+	save_as "$2-kernel" --psci kernel
+	save_as "$2-kernel-1.1" --psci kernel --psci-version 1.1
+	save_as "$2-kernel-0.2" --psci kernel --psci-version 0.2
+	[ "$2" = 6.1 ] || save_as "$2-user" --psci user
+	ls made
+	;;
+restore)
+	restore_all "$2"
+	case $2 in
+	6.12) carried from-7.x-kernel --allow-psci-downgrade ;;
+	6.1) refused from-7.x-kernel-1.1 'ID_AA64DFR0_EL1 is' ;;
+	esac
+	summary
+	;;
+esac
