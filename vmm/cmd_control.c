@@ -22,6 +22,11 @@ static const struct opt stop_options[] = {
 	{ "force", 'f', OPT_FLAG, NULL, NULL, "end it at once; vmm run exits with 143", AT(force) },
 	{ 0 },
 };
+static const struct opt resume_options[] = {
+	{ "take-ownership", 0, OPT_FLAG, NULL, NULL,
+	  "also one that may run elsewhere: who asks knows that it does not", AT(take) },
+	{ 0 },
+};
 static const struct opt stat_options[] = {
 	{ "json", 0, OPT_FLAG, NULL, NULL, "as the machine answers", AT(json) },
 	{ "watch", 'w', OPT_FLAG, NULL, NULL,
@@ -149,7 +154,10 @@ static int do_pause(const struct control_args *args, struct fail *fail)
 
 static int do_resume(const struct control_args *args, struct fail *fail)
 {
-	return control_simple(args, "{\"command\":\"resume\"}", fail);
+	return control_simple(args,
+			      args->take ? "{\"command\":\"resume\",\"take_ownership\":true}"
+					 : "{\"command\":\"resume\"}",
+			      fail);
 }
 
 static int do_reset(const struct control_args *args, struct fail *fail)
@@ -278,7 +286,7 @@ static const struct control_command commands[] = {
 	  1,
 	  1,
 	  do_pause },
-	{ { "resume", "NAME", "let them run again", no_options, NULL }, 1, 1, do_resume },
+	{ { "resume", "NAME", "let them run again", resume_options, NULL }, 1, 1, do_resume },
 	{ { "reset", "NAME", "restart a machine, as its reset button would", no_options, NULL },
 	  1,
 	  1,

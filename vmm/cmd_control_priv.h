@@ -16,7 +16,7 @@ enum { ANSWER_MS = 30000, LIST_MS = 2000 };
 struct control_args {
 	const char *name;
 	const char *line, *more; /* the words behind the name, or NULL */
-	bool force, json, watch, readonly, stats;
+	bool force, take, json, watch, readonly, stats;
 };
 
 /* Asks, and passes on why the machine refuses. */

@@ -69,6 +69,12 @@ receive() {
 }
 
 # --- a guest that checks itself --------------------------------------------------------------------
+
+# What the guest found wrong. It spins for longer than it thinks while its memory goes over.
+failures() {
+	grep -a '^FAIL' out | grep -vc '^FAIL counter'
+}
+
 registers() {
 	fresh
 	start run --nodefaults --name hop0 -m 8 -k hop.bin "$@"
@@ -82,14 +88,216 @@ registers() {
 	done
 	line out "hop $((n + 1))" && printf q >&4
 	ended 0
-	fails=$(grep -ac '^FAIL' out)
+	fails=$(failures)
 	check "$hops hops $*" "hop $n, $fails failures, status $status: $(grep -a -m 1 ^FAIL out) $(tail -n 3 err sent)" \
 		test "$n" -eq "$hops" -a "$fails" -eq 0 -a $status -eq 0
 	check 'the result as JSON' "$(cat json)" grep -qxE \
 		'\{"ok":true,"rounds":[0-9]+,"bytes":[0-9]+,"total_us":[0-9]+,"down_us":[0-9]+\}' json
 }
 
-groups='registers'
+# --- Linux ------------------------------------------------------------------------------------------
+# A Debian guest under load: its disk, its memory and its console go on as if nothing had been, and
+# memory is the same on both sides when it is handed over.
+linux() {
+	fresh
+	start run --name linux0 -k Image -i initrd -m 256 -c 2 -d a.ext4 -p "console=ttyAMA0 quiet t2=hop" "$@"
+	n=0 tick=2
+	while line out "tick $tick" && [ $n -lt "$linux_hops" ]; do
+		receive linux$((n + 1)) --disk 0=a.ext4 || break
+		# shellcheck disable=SC2086
+		vmm send --json --verify $slow linux$n unix:sock >json 2>sent && ended 36 "$from" || break
+		echo "# $(cat json)"
+		n=$((n + 1))
+		tick=$(($(tr -d '\r' <out | sed -n 's/^tick //p' | tail -n 1) + 2))
+	done
+	printf 'off\n' >&4
+	ended 0
+	tr -d '\r' <out >lines
+	check "linux: $linux_hops hops $*" "hop $n, status $status: $(tail -n 5 out) $(cat sent err)" \
+		test "$n" -eq "$linux_hops" -a $status -eq 0
+	check 'linux: files and memory are whole' "$(grep -a '^hop:' lines)" \
+		test "$(grep -a '^hop:' lines | head -n 1)" = 'hop: unmounted'
+	sed -n 's/^tick //p' lines >ticks
+	seq 1 "$(tail -n 1 ticks)" >wanted
+	check 'linux: the console has no gap' "$(diff ticks wanted | head -n 3)" cmp -s ticks wanted
+}
+
+# --- ways ------------------------------------------------------------------------------------------
+
+# begin NAME: the guest that checks itself, at its first hop.
+begin() {
+	fresh
+	name=$1
+	shift
+	start run --nodefaults --name "$name" -m 8 -k hop.bin "$@"
+	line out 'hop 1'
+}
+
+# goes_on CASE: the guest passes its hop, and ends.
+goes_on() {
+	printf x >&4
+	line out 'hop 2' && printf q >&4
+	check "$1" "$(tail -n 3 out err)" ended 0
+	check "$1: whole" "$(cat out)" test "$(failures)" -eq 0
+}
+
+# send CODE OPTION...: the status of `vmm send`, and what it says in `sent`.
+send() {
+	want=$1
+	shift
+	vmm send "$@" >json 2>sent
+	status=$?
+	[ $status -eq "$want" ]
+}
+
+ways() {
+	begin tcp0
+	from=$pid
+	ifconfig lo up
+	start receive --name tcp1 tcp:127.0.0.1:7001
+	# Nobody can see that somebody listens but by connecting.
+	# shellcheck disable=SC2086
+	until send 0 $slow tcp0 tcp:127.0.0.1:7001 || ! grep -q 'refused$' sent; do :; done
+	check 'tcp' "$(cat sent err)" ended 36 $from
+	goes_on 'tcp: goes on'
+
+	begin exec0
+	# shellcheck disable=SC2086
+	check 'exec' "$(cat sent)" send 0 $slow exec0 'exec:vmm receive --name exec1 - 2>err1'
+	check 'exec: the source ends' "$(cat err)" ended 36
+	check 'exec: runs there' "$(vmm list)" is exec1 running
+	vmm console exec1 <in >out1 &
+	printf x >&4
+	until grep -q 'hop 2' out1; do is exec1 running || break; done
+	printf q >&4
+	wait $!
+	check 'exec: goes on' "$(cat out1)" grep -q 'hop 2' out1
+
+	# One way: the source stands still, and is the owner's to end.
+	begin pipe0
+	from=$pid
+	mkfifo -m 600 through
+	timeout 120 vmm receive --name pipe1 - <through >>out 2>>err &
+	pid2=$!
+	vmm send pipe0 - >through 2>sent
+	check 'one way' "$(cat sent)" test $? -eq 0
+	pid=$pid2
+	state pipe1 running
+	check 'one way: runs there' "$(vmm list)" is pipe1 running
+	check 'one way: the source stands still' "$(vmm list)" is pipe0 undecided
+	vmm resume pipe0 2>refused
+	check 'one way: no plain resume' "$(cat refused)" grep -q -- --take-ownership refused
+	vmm stop pipe0
+	check 'one way: stop' "$(cat err)" ended 36 "$from"
+	vmm stop --force pipe1
+	ended 143
+
+	begin file0
+	vmm send file0 - >snapshot 2>sent
+	check 'to a file' "$(vmm list)" is file0 undecided
+	vmm resume --take-ownership file0
+	check 'resume --take-ownership' "$(vmm list)" is file0 running
+	goes_on 'resume --take-ownership: goes on'
+}
+
+# --- what does not go well -------------------------------------------------------------------------
+
+# stays CASE NAME PATTERN: send has failed with 5, saying so, and the machine runs.
+stays() {
+	check "$1: 5" "status $status: $(cat sent)" test $status -eq 5
+	check "$1: said" "$(cat sent)" grep -qE -e "$3" sent
+	check "$1: runs" "$(vmm list)" is "$2" running
+}
+
+# A vmm that waits at `sock`, process $pid2 itself.
+receive_here() {
+	rm -f sock
+	vmm receive --name g unix:sock <in >>out 2>>err &
+	pid2=$!
+	until [ -S sock ]; do kill -0 $pid2 || return 1; done
+}
+
+faults() {
+	begin f
+	send 2 f unix:nowhere
+	check 'nobody listens' "$status $(cat sent)" grep -q 'connect to' sent
+	send 2 f nonsense:1
+	check 'no address' "$status $(cat sent)" grep -q 'no address' sent
+	send 2 f tcp:nobody.invalid:1
+	check 'no such host' "$status $(cat sent)" grep -q 'no address of host' sent
+	send 2 nobody unix:nowhere
+	check 'no such machine' "$status" test $status -eq 2
+	send 5 f exec:false
+	stays 'a link that ends' f 'link to the destination is lost'
+	send 5 f 'exec:echo hello'
+	stays 'one that speaks nonsense' f 'no vmm receive|link to the destination'
+	send 5 f 'exec:vmm receive --name f -'
+	stays 'a name that is taken' f "the destination refuses: .*'f'"
+	send 5 f 'exec:vmm receive --name g --loglevel nonsense - 2>/dev/null'
+	stays 'a destination that does not start' f 'link'
+	send 5 --downtime 1ms f 'exec:vmm receive --name g - 2>err1'
+	stays 'no time to stand still' f '--downtime'
+
+	# While memory goes, slowly.
+	f=$pid
+	for how in 'kill -9' 'kill -TERM' cancel client; do
+		receive_here
+		# shellcheck disable=SC2086
+		vmm send $slow --bandwidth 16K f unix:sock >json 2>sent &
+		client=$!
+		until grep -q '^round' sent; do kill -0 $client || break; done
+		case $how in
+		cancel) vmm send --cancel f ;;
+		client) kill $client ;;
+		*) $how $pid2 ;;
+		esac
+		wait $client
+		status=$?
+		wait $pid2
+		received=$?
+		case $how in
+		client) until ! vmm send --cancel f 2>/dev/null; do :; done ;;
+		*) stays "$how" f 'vmm' ;;
+		esac
+		check "$how: nothing runs there" "$received $(vmm list)" test $received -ne 0
+		check "$how: f runs" "$(vmm list)" is f running
+	done
+	receive_here
+	# shellcheck disable=SC2086
+	vmm send $slow --bandwidth 16K f unix:sock >json 2>sent &
+	client=$!
+	until grep -q '^round' sent; do kill -0 $client || break; done
+	vmm reset f 2>refused
+	check 'no reset on the way' "$(cat refused)" grep -q 'being sent' refused
+	printf q >&4
+	wait $client
+	status=$?
+	check 'a guest that powers off' "$status $(cat sent)" test $status -eq 5
+	check 'a guest that powers off: ends' "$(cat err)" ended 0 "$f"
+	wait $pid2
+	check 'and nothing runs there' "$(vmm list)" test -z "$(vmm list)"
+}
+
+disks() {
+	head -c 65536 /dev/zero >disk
+	cp disk other
+	begin d0 -d disk
+	send 5 d0 'exec:vmm receive --name d1 - 2>err1'
+	stays 'a disk that is not named' d0 'disk 0=|--disk'
+	send 5 d0 'exec:vmm receive --name d1 --disk 0=other - 2>err1'
+	stays 'another disk' d0 'not as it was left'
+	check 'the lock is back' "$(vmm run --nodefaults -k hop.bin -m 8 -d disk </dev/null 2>&1)" sh -c \
+		'vmm run --nodefaults -k hop.bin -m 8 -d disk </dev/null 2>&1 | grep -q "in use"'
+	receive d1 --disk 0=disk
+	# shellcheck disable=SC2086
+	check 'with its disk' "$(cat sent)" send 0 $slow d0 unix:sock
+	check 'with its disk: ended' "$(cat err)" ended 36 "$from"
+	check 'the lock went with it' "$(vmm list)" sh -c \
+		'vmm run --nodefaults -k hop.bin -m 8 -d disk </dev/null 2>&1 | grep -q "in use"'
+	goes_on 'with its disk: goes on'
+}
+
+groups='registers ways faults disks linux'
 while [ $# -gt 0 ]; do
 	case $1 in
 	hops=*) hops=${1#hops=} linux_hops=$(((${1#hops=} + 9) / 10)) ;;

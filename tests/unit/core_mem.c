@@ -259,6 +259,29 @@ START_TEST(dirty_marks_exactly_the_touched_pages)
 }
 END_TEST
 
+START_TEST(what_is_dirty_is_taken_once)
+{
+	static uint8_t host[130 * PAGE];
+	struct guest_mem m = { .nram = 0 };
+	uint64_t bits[3] = { 1, 0, 0 };
+
+	guest_mem_add(&m, BASE_A, sizeof(host), host);
+	ck_assert_uint_eq(guest_ram_pages(&m.ram[0]), 130);
+	ck_assert(!guest_mem_tracked(&m));
+	guest_mem_take_dirty(&m, 0, bits);
+	ck_assert_int_eq(guest_mem_track(&m, true), 0);
+	ck_assert(guest_mem_tracked(&m));
+	guest_mem_dirty(&m, BASE_A + 63 * PAGE, PAGE + 1);
+	guest_mem_dirty(&m, BASE_A + 129 * PAGE, 1);
+	guest_mem_take_dirty(&m, 0, bits);
+	ck_assert(bits[0] == (1 | UINT64_C(1) << 63) && bits[1] == 1 && bits[2] == 2);
+	memset(bits, 0, sizeof(bits));
+	guest_mem_take_dirty(&m, 0, bits);
+	ck_assert(!bits[0] && !bits[1] && !bits[2]);
+	guest_mem_destroy(&m);
+}
+END_TEST
+
 START_TEST(writes_mark_and_reads_do_not)
 {
 	static uint8_t host[2 * PAGE];
@@ -384,6 +407,7 @@ int main(void)
 	tcase_add_test(tc, overlaps_are_refused);
 	tcase_add_test(tc, bad_regions_are_refused);
 	tcase_add_test(tc, dirty_marks_exactly_the_touched_pages);
+	tcase_add_test(tc, what_is_dirty_is_taken_once);
 	tcase_add_test(tc, writes_mark_and_reads_do_not);
 	tcase_add_test(tc, dirty_reaches_the_last_byte);
 	suite_add_tcase(suite, tc);

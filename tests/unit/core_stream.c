@@ -6,8 +6,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/core/stream.h"
@@ -211,6 +213,43 @@ START_TEST(crc_matches_the_definition)
 }
 END_TEST
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* A wait of both directions ends at its deadline, or when somebody wants it to. */
+START_TEST(waiting_ends)
+{
+	static uint8_t data[1 << 20];
+	int pair[2], stop = eventfd(0, EFD_CLOEXEC);
+	struct stream s;
+	uint64_t began = now_ns();
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	stream_open_fd(&s, pair[0], _i);
+	s.stop_fd = stop;
+	s.deadline_ns = began + 50000000;
+	ck_assert_int_eq(_i ? stream_write(&s, data, sizeof(data)) : stream_read(&s, data, 1),
+			 -ETIMEDOUT);
+	ck_assert_uint_ge(now_ns(), began + 50000000);
+	stream_close(&s);
+	stream_open_fd(&s, pair[0], _i);
+	s.stop_fd = stop;
+	s.deadline_ns = now_ns() + 60000000000;
+	eventfd_write(stop, 1);
+	ck_assert_int_eq(_i ? stream_write(&s, data, sizeof(data)) : stream_read(&s, data, 1),
+			 -ECANCELED);
+	stream_close(&s);
+	close(stop);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core_stream");
@@ -224,6 +263,7 @@ int main(void)
 	tcase_add_test(tc, file_round_trip);
 	tcase_add_loop_test(tc, socket_and_pipe_round_trip, 0, 4);
 	tcase_add_test(tc, errors_stick);
+	tcase_add_loop_test(tc, waiting_ends, 0, 2);
 	tcase_add_test(tc, crc_known_values);
 	tcase_add_test(tc, crc_matches_the_definition);
 	suite_add_tcase(suite, tc);

@@ -146,6 +146,23 @@ static int receive_made(void (*make)(struct stream *out))
 	return receive(len, &v);
 }
 
+static void pages_then_zeros(struct stream *out)
+{
+	frames_pages(out, BASE, from, 4);
+	frames_zeros(out, BASE, 2);
+}
+
+START_TEST(zeros_overwrite)
+{
+	static const uint8_t zeros[2 * PAGE];
+
+	/* There is no section for the machine, but memory has come. */
+	ck_assert_int_eq(receive_made(pages_then_zeros), EXIT_SNAPSHOT);
+	ck_assert_int_eq(memcmp(to, zeros, sizeof(zeros)), 0);
+	ck_assert_int_eq(memcmp(to + 2 * PAGE, from + 2 * PAGE, 2 * PAGE), 0);
+}
+END_TEST
+
 static void pages_outside(struct stream *out)
 {
 	frames_pages(out, BASE + RAM, from, 1);
@@ -169,6 +186,36 @@ static void pages_not_aligned(struct stream *out)
 static void no_pages(struct stream *out)
 {
 	frames_pages(out, BASE, from, 0);
+}
+
+static void zeros_outside(struct stream *out)
+{
+	frames_zeros(out, BASE + RAM - PAGE, 2);
+}
+
+static void zeros_that_wrap(struct stream *out)
+{
+	frames_zeros(out, BASE, UINT64_MAX / PAGE);
+}
+
+static void zeros_not_aligned(struct stream *out)
+{
+	frames_zeros(out, BASE + 8, 1);
+}
+
+static void no_zeros(struct stream *out)
+{
+	frames_zeros(out, BASE, 0);
+}
+
+static void zeros_cut_short(struct stream *out)
+{
+	frames_word(out, "=zeros", "x", 1);
+}
+
+static void a_word(struct stream *out)
+{
+	frames_word(out, "=what", NULL, 0);
 }
 
 static void a_section_twice(struct stream *out)
@@ -199,6 +246,12 @@ START_TEST(frames_that_must_not_be)
 	ck_assert_int_eq(receive_made(pages_that_wrap), EXIT_SNAPSHOT);
 	ck_assert_int_eq(receive_made(pages_not_aligned), EXIT_SNAPSHOT);
 	ck_assert_int_eq(receive_made(no_pages), EXIT_SNAPSHOT);
+	ck_assert_int_eq(receive_made(zeros_outside), EXIT_SNAPSHOT);
+	ck_assert_int_eq(receive_made(zeros_that_wrap), EXIT_SNAPSHOT);
+	ck_assert_int_eq(receive_made(zeros_not_aligned), EXIT_SNAPSHOT);
+	ck_assert_int_eq(receive_made(no_zeros), EXIT_SNAPSHOT);
+	ck_assert_int_eq(receive_made(zeros_cut_short), EXIT_SNAPSHOT);
+	ck_assert_int_eq(receive_made(a_word), EXIT_SNAPSHOT);
 	ck_assert_int_eq(receive_made(a_section_twice), EXIT_SNAPSHOT);
 	ck_assert_int_eq(receive_made(a_name_without_end), EXIT_SNAPSHOT);
 	ck_assert_int_eq(receive_made(nothing), EXIT_SNAPSHOT); /* no section "value" */
@@ -217,6 +270,7 @@ int main(void)
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, every_truncation_is_refused);
 	tcase_add_test(tc, every_flipped_bit_is_refused);
+	tcase_add_test(tc, zeros_overwrite);
 	tcase_add_test(tc, frames_that_must_not_be);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
