@@ -39,9 +39,9 @@ measure() {
 # exits_of WHO LOAD: exits to userspace a load, in hundredths, and all, in $user and $all.
 exits_of() {
 	guest "$2:40" exits "$1"
-	first=$(awk -F '\t' '$1 == "to userspace" { print $2 }' "exits.$1")
+	first=$(userspace_exits "$1")
 	guest "$2:1240" exits "$1"
-	second=$(awk -F '\t' '$1 == "to userspace" { print $2 }' "exits.$1")
+	second=$(userspace_exits "$1")
 	# A quarter more, for warming up.
 	user=$(awk "BEGIN { printf \"%.2f\", ($second - $first) / 1500 }")
 }

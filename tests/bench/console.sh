@@ -18,7 +18,7 @@ once() {
 exits_of() {
 	for kb in 100 600; do
 		exits "$1" -k Image -i initrd-blk.gz --console virtio -p "console=hvc0 quiet kb=$kb"
-		awk -F '\t' '$1 == "to userspace" { print $2 }' "exits.$1"
+		userspace_exits "$1"
 	done >user
 	user=$(awk '{ v[NR] = $1 } END { printf "%.2f", (v[2] - v[1]) / 500 }' user)
 }

@@ -19,6 +19,15 @@ once() {
 	[ "$op" = char ] || slope "$name" floor 2000 12000 floor
 }
 
+# char_exits WHO: to userspace, for 1024 characters, in $user.
+char_exits() {
+	for n in 2000 12000; do
+		exits "$1" -k exits.bin -p "op=char n=$n"
+		userspace_exits "$1"
+	done >user
+	user=$(awk '{ v[NR] = $1 } END { printf "%.1f", (v[2] - v[1]) * 1024 / 10000 }' user)
+}
+
 for op in read write char; do
 	name="mmio $op" write=
 	[ $op != write ] || write=1
@@ -27,3 +36,7 @@ for op in read write char; do
 	compare "$name" instructions
 	[ $op = char ] || compare "$name" instructions ours floor 'empty KVM_RUN loop'
 done
+char_exits ours
+ours=$user
+char_exits qemu
+printf 'result\tserial KB, exits to userspace\texits\t%s\t%s\t%s\tmeasured\n' "$ours" "$peer_name" "$user"

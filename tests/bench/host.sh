@@ -163,6 +163,11 @@ exits() {
 	}' hist hist.user >"exits.$who"
 }
 
+# userspace_exits WHO: of them, what exits() left.
+userspace_exits() {
+	awk -F '\t' '$1 == "to userspace" { print $2 }' "exits.$1"
+}
+
 # compare_exits NAME: what exits() left of ours and qemu.
 compare_exits() {
 	awk -F '\t' -v part="$1" -v peer="$peer_name" '

@@ -7,7 +7,19 @@ modprobe vhost_net
 params='console=ttyAMA0 quiet net'
 
 ours_net() {
-	exec vmm run --nodefaults --grace 0 -m 256 -k Image -i net.initrd -p "$params" -n "mode=tap,tapif=tap0$1"
+	# shellcheck disable=SC2086
+	exec vmm run --nodefaults --grace 0 -m 256 -k Image -i net.initrd -p "$params" \
+		-n "mode=tap,tapif=tap0$1" ${ours_options-}
+}
+
+lazy_net() {
+	ours_options='--mmio-pages lazy'
+	ours_net "$1"
+}
+
+off_net() {
+	ours_options='--mmio-pages off'
+	ours_net "$1"
 }
 
 qemu_net() {
@@ -62,6 +74,13 @@ for words in '' ,vhost=on; do
 	for what in 'ICMP echo' 'UDP ping-pong' 'TCP host to guest, MiB' 'TCP guest to host, MiB'; do
 		compare "$what${words:+, vhost}" instructions
 		compare "$what${words:+, vhost} exits" 'exits/100'
+	done
+done
+for mode in lazy off; do
+	net $mode '' ''
+	for what in 'ICMP echo' 'UDP ping-pong' 'TCP host to guest, MiB' 'TCP guest to host, MiB'; do
+		compare "$what" instructions $mode qemu "$peer_name" ", $mode"
+		compare "$what exits" 'exits/100' $mode qemu "$peer_name" ", $mode"
 	done
 done
 quote 'ICMP echo' instructions 89000
