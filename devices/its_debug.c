@@ -119,7 +119,7 @@ void its_result(struct its *its, const struct its_call *call, int64_t result, bo
 
 /* --- all of it --------------------------------------------------------------------------------- */
 
-enum { LINES_MAX = 256 };
+enum { LINES_MAX = 128 };
 
 static void put_errors(const struct its *its, struct json_out *out)
 {

@@ -68,6 +68,6 @@ if [ $has = gicv3 ]; then
 	grep '^FAIL' out
 	passed=$((passed + $(grep -c '^ok' out))) failed=$((failed + $(grep -c '^FAIL' out)))
 	expect 'its' 0 'done'
-	check 'its results' "$(grep -c '^ok' out)" test "$(grep -c '^ok' out)" -eq 15
+	check 'its results' "$(grep -c '^ok' out)" test "$(grep -c '^ok' out)" -eq 25
 fi
 summary

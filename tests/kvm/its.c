@@ -2,6 +2,7 @@
 /*
  * An ITS with mapped events, of which one is pending, is saved and loaded into a new VM with the same
  * memory: its registers are the same, the pending LPI is still pending, and messages still arrive.
+ * The same with the hidden ITS, which forgets its mappings and is told of them again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,15 +32,17 @@ struct vm {
 	struct irqchip *chip;
 };
 
-static void create(struct vm *vm, void *ram)
+static void create(struct vm *vm, void *ram, bool hidden)
 {
-	const struct gic_want want = { GIC_V3_WITH_ITS, 1, LAYOUT_SPIS, RAM + RAM_SIZE, 32, false };
+	const struct gic_want want = {
+		GIC_V3_WITH_ITS, 1, LAYOUT_SPIS, RAM + RAM_SIZE, 33, hidden
+	};
 	struct cpu_model model = { 0 };
 	struct fail fail = { 0 };
 
 	*vm = (struct vm){ .kvm = { .vm_fd = -1 }, .vcpu = { .fd = -1 } };
 	need_ioctl(kvm_open(&vm->kvm), "/dev/kvm");
-	need_ioctl(kvm_vm_open(&vm->kvm, KVM_VM_TYPE_ARM_IPA_SIZE(32)), "VM");
+	need_ioctl(kvm_vm_open(&vm->kvm, KVM_VM_TYPE_ARM_IPA_SIZE(33)), "VM");
 	need_ioctl(kvm_memslot(&vm->kvm, 0, 0, RAM, RAM_SIZE, ram), "memory");
 	need_ioctl(cpu_plan(&vm->kvm, false, &model, &fail), fail.text);
 	need_ioctl(vgic_create(&want, &vm->chip, &fail), fail.text);
@@ -97,7 +100,7 @@ static void set_commands(uint64_t *queue)
 	memcpy(queue, commands, sizeof(commands));
 }
 
-static void set_up(struct vm *vm, uint8_t *ram)
+static void set_up_lpis(struct vm *vm, uint8_t *ram)
 {
 	uint32_t enable = 0x12;
 
@@ -108,6 +111,11 @@ static void set_up(struct vm *vm, uint8_t *ram)
 	set_redist(vm, PROPBASER, (uint32_t)(RAM + CONFIG) | 15);
 	set_redist(vm, PENDBASER, (uint32_t)(RAM + PENDING));
 	set_redist(vm, GICR_CTLR, 1);
+}
+
+static void set_up(struct vm *vm, uint8_t *ram)
+{
+	set_up_lpis(vm, ram);
 	set_its(vm, CBASER, VALID | (RAM + QUEUE));
 	set_its(vm, BASER, VALID | get_its(vm, BASER) | (RAM + DEVICES));
 	set_its(vm, BASER + 8, VALID | get_its(vm, BASER + 8) | (RAM + COLLECTIONS));
@@ -157,19 +165,16 @@ static void load(struct vm *vm, const struct stream *in)
 	stream_close(&stream);
 }
 
-int main(void)
+static void kernels(uint8_t *ram)
 {
 	static const uint32_t registers[] = { GITS_CTLR, 0x4,	CBASER,	  CWRITER,
 					      0x90,	 BASER, BASER + 8 };
-	uint8_t *ram =
-		mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	enum { N = sizeof(registers) / sizeof(registers[0]) };
 	uint64_t before[N];
 	struct stream saved;
 	struct vm vm;
 
-	need_ioctl(ram == MAP_FAILED ? -errno : 0, "memory");
-	create(&vm, ram);
+	create(&vm, ram, false);
 	set_up(&vm, ram);
 	check(!send(&vm, DEVICE, 0), "a message", "it is refused");
 	check(send(&vm, DEVICE, EVENTS) < 0, "an event that is not mapped", "it is taken");
@@ -178,7 +183,7 @@ int main(void)
 	for (int i = 0; i < N; i++)
 		before[i] = get_its(&vm, registers[i]);
 	destroy(&vm);
-	create(&vm, ram);
+	create(&vm, ram, false);
 	load(&vm, &saved);
 	for (int i = 0; i < N; i++)
 		check(get_its(&vm, registers[i]) == before[i], "a register", "0x%x is 0x%llx",
@@ -188,6 +193,80 @@ int main(void)
 	check(pending(&vm, ram, 1), "its LPI", "it is not pending");
 	destroy(&vm);
 	stream_close(&saved);
+}
+
+static void tell(struct vm *vm)
+{
+	uint64_t commands[4][4];
+
+	set_commands(&commands[0][0]);
+	need_ioctl(vgic_hidden_commands(vm->chip, (const uint64_t(*)[4])commands, 4, true),
+		   "commands for the hidden ITS");
+}
+
+/* More of them than its queue holds, each of which is carried out before the call returns. */
+static bool many(struct vm *vm, uint8_t *ram)
+{
+	enum { N = 5000 };
+	uint64_t(*commands)[4] = calloc(N, sizeof(*commands));
+	bool right;
+
+	need_ioctl(commands ? 0 : -ENOMEM, "memory");
+	for (int i = 0; i < N; i++) {
+		/* INT and CLEAR of event 1, the last of all an INT. */
+		commands[i][0] = (i & 1 ? 0x03 : 0x04) | (uint64_t)DEVICE << 32;
+		commands[i][1] = 1;
+	}
+	need_ioctl(vgic_hidden_commands(vm->chip, (const uint64_t(*)[4])commands, N - 1, true),
+		   "many");
+	right = !pending(vm, ram, 1);
+	need_ioctl(vgic_hidden_commands(vm->chip, (const uint64_t(*)[4])commands + N - 1, 1, true),
+		   "one more");
+	right &= pending(vm, ram, 1);
+	free(commands);
+	return right;
+}
+
+static void hidden(uint8_t *ram)
+{
+	struct stream saved;
+	uint32_t intids = 0;
+	struct vm vm;
+
+	memset(ram, 0, RAM_SIZE);
+	create(&vm, ram, true);
+	set_up_lpis(&vm, ram);
+	need_ioctl(vgic_hidden_intids(vm.chip, &intids), "GICR_PROPBASER");
+	check(intids == 65536, "INTIDs", "%u", intids);
+	check(vgic_hidden_message(vm.chip, DEVICE, 0) < 0, "hidden: nothing is mapped", "it is");
+	tell(&vm);
+	check(!vgic_hidden_message(vm.chip, DEVICE, 0), "hidden: a message", "it is refused");
+	check(send(&vm, DEVICE, 0) < 0, "hidden: a message to the guest's", "it is taken");
+	save(&vm, &saved);
+	destroy(&vm);
+	create(&vm, ram, true);
+	load(&vm, &saved);
+	tell(&vm);
+	check(pending(&vm, ram, 0) && !pending(&vm, ram, 1), "hidden: the pending LPI",
+	      "it is not");
+	check(many(&vm, ram), "hidden: many commands", "the last ones are not carried out");
+	need_ioctl(vgic_hidden_restart(vm.chip), "restart");
+	check(vgic_hidden_message(vm.chip, DEVICE, 0) < 0, "hidden: forgotten", "it is not");
+	tell(&vm);
+	need_ioctl(vgic_hidden_commands(vm.chip, NULL, 0, false), "disabled");
+	check(vgic_hidden_message(vm.chip, DEVICE, 1) < 0, "hidden: disabled", "it is not");
+	destroy(&vm);
+	stream_close(&saved);
+}
+
+int main(void)
+{
+	uint8_t *ram =
+		mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	need_ioctl(ram == MAP_FAILED ? -errno : 0, "memory");
+	kernels(ram);
+	hidden(ram);
 	puts("done");
 	return EXIT_OK;
 }
