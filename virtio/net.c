@@ -205,6 +205,8 @@ static void net_recall(struct virtio_dev *vdev, unsigned int q)
 	net_vhost_recall(to_net(vdev), q);
 }
 
+static int net_hold(struct virtio_dev *vdev, bool on, struct fail *fail);
+
 static const struct virtio_ops net_ops = {
 	.type = "virtio-net",
 	.id = VIRTIO_ID_NET,
@@ -219,6 +221,7 @@ static const struct virtio_ops net_ops = {
 	.recall = net_recall,
 	.sync = net_sync,
 	.state = net_state,
+	.hold = net_hold,
 	.destroy = net_destroy,
 };
 
@@ -240,6 +243,17 @@ static void fill_config(struct net *net, const struct net_config *cfg)
 	mac[0] = (mac[0] & 0xfc) | 2; /* unicast, locally administered */
 }
 
+/* What the backend can do; nothing that it could do before. */
+static void offer_offloads(struct net *net)
+{
+	const uint64_t guest_offloads = VIRTIO_BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+
+	net->vdev.offered &= ~(net_offload_features(net_all_offloads()) | guest_offloads);
+	net->vdev.offered |= net_offload_features(net_probe_offloads(net->be));
+	if (net->vdev.offered & net_guest_features())
+		net->vdev.offered |= guest_offloads;
+}
+
 static int open_backend(struct net *net, const struct net_config *cfg, struct fail *fail)
 {
 	struct device *dev = &net->vdev.dev;
@@ -249,9 +263,37 @@ static int open_backend(struct net *net, const struct net_config *cfg, struct fa
 	if (err)
 		return err;
 	net->be->lost = backend_lost;
-	net->vdev.offered |= net_offload_features(net_probe_offloads(net->be));
-	if (net->vdev.offered & net_guest_features())
-		net->vdev.offered |= VIRTIO_BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+	offer_offloads(net);
+	return 0;
+}
+
+static int watch_pair(struct net_pair *pair)
+{
+	pair->src.fd = pair->net->be->fd[pair->index];
+	return pair->src.fd < 0 ? 0 : loop_fd_add(pair->net->vdev.dev.env.loop, &pair->src);
+}
+
+static int net_hold(struct virtio_dev *vdev, bool on, struct fail *fail)
+{
+	struct net *net = to_net(vdev);
+	bool held = net->be->fd[0] >= 0;
+	int err;
+
+	if (!net->be->ops->hold || on == held)
+		return 0;
+	for (unsigned int i = 0; !on && i < net->npairs; i++)
+		loop_fd_del(vdev->dev.env.loop, &net->pairs[i].src);
+	err = net->be->ops->hold(net->be, on, fail);
+	held = net->be->fd[0] >= 0;
+	for (unsigned int i = 0; !err && on && held && i < net->npairs; i++)
+		if (watch_pair(&net->pairs[i]))
+			err = fail_set(fail, EXIT_HOST, -ENOMEM, "%s: cannot watch its network",
+				       vdev->dev.name);
+	if (err || !on)
+		return err;
+	/* A driver whose features it does not have is refused when its state is loaded. */
+	offer_offloads(net);
+	net_ctrl_apply(net);
 	return 0;
 }
 
@@ -269,7 +311,6 @@ static int watch_backend(struct net *net, struct fail *fail)
 		pair->net = net;
 		pair->index = net->npairs;
 		pair->src = (struct loop_fd){
-			.fd = net->be->fd[pair->index],
 			.events = EPOLLIN | EPOLLOUT | EPOLLET,
 			.dev = dev,
 			.fn = backend_event,
@@ -277,7 +318,7 @@ static int watch_backend(struct net *net, struct fail *fail)
 		pair->tx_timer = (struct loop_timer){ .dev = dev, .fn = on_tx_timer };
 		net->vdev.queues[tx_queue(pair)].defer = net_tx_defer;
 		net_rx_init(&pair->rx);
-		err = loop_fd_add(dev->env.loop, &pair->src);
+		err = watch_pair(pair);
 	}
 	return err ? fail_set(fail, EXIT_HOST, err, "%s: cannot watch its network: %s", dev->name,
 			      strerror(-err))

@@ -41,13 +41,16 @@ struct net_backend_ops {
 	int (*enable)(struct net_backend *be, unsigned int pairs);
 	/* Which addresses the guest wants, a struct tun_filter; NULL where nothing is filtered. */
 	int (*filter)(struct net_backend *be, const struct tun_filter *filter);
+	/* Takes what only one machine can have, whereupon the descriptors are others, or gives it
+	 * back, whereupon they are -1; what is so already stays. NULL: nothing. */
+	int (*hold)(struct net_backend *be, bool on, struct fail *fail);
 	void (*destroy)(struct net_backend *be);
 };
 
 struct net_backend {
 	const struct net_backend_ops *ops;
 	unsigned int pairs;
-	int fd[NET_PAIRS_MAX]; /* for the owner to watch, edge-triggered both ways */
+	int fd[NET_PAIRS_MAX]; /* for the owner to watch, edge-triggered both ways; -1: not held */
 	bool headers; /* offloads may be possible: the peer reads and writes the header */
 	bool in_kernel; /* vhost-net can take the descriptors over */
 	/* Set by the owner: the peer is gone for good. Called at most once. */

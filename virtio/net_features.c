@@ -71,10 +71,15 @@ uint64_t net_guest_features(void)
 	return features;
 }
 
+unsigned int net_all_offloads(void)
+{
+	return TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_UFO | F_USO4 | F_USO6;
+}
+
 unsigned int net_probe_offloads(struct net_backend *be)
 {
-	static const unsigned int best_first[] = {
-		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_UFO | F_USO4 | F_USO6,
+	const unsigned int best_first[] = {
+		net_all_offloads(),
 		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_UFO,
 		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
 	};

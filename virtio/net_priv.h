@@ -122,6 +122,7 @@ void net_vhost_recall(struct net *net, unsigned int q); /* its way to interrupt 
 /* net_features.c: the TUN_F_* that a backend can do, of those that make sense together; the
  * features they allow; what a driver's features mean to the backend; whether these fit together. */
 unsigned int net_probe_offloads(struct net_backend *be);
+unsigned int net_all_offloads(void);
 uint64_t net_offload_features(unsigned int tun_f);
 unsigned int net_offloads(uint64_t features);
 bool net_features_fit(uint64_t features);

@@ -20,6 +20,7 @@
  */
 struct tap {
 	struct net_backend be;
+	struct net_config cfg; /* what it is opened from again */
 	bool owned; /* closed with it; otherwise lent */
 	unsigned int attached; /* pairs */
 };
@@ -64,6 +65,9 @@ static int set_queue(int fd, short flag)
 
 static int tap_offload(struct net_backend *be, unsigned int tun_f)
 {
+	/* As long as another machine has it everything is possible: who takes it asks again. */
+	if (be->fd[0] < 0)
+		return 0;
 	if (!be->headers)
 		return tun_f ? -EOPNOTSUPP : 0;
 	return ioctl(be->fd[0], TUNSETOFFLOAD, (unsigned long)tun_f) ? -errno : 0;
@@ -75,6 +79,8 @@ static int tap_enable(struct net_backend *be, unsigned int pairs)
 	struct tap *tap = to_tap(be);
 	int ret = 0;
 
+	if (be->fd[0] < 0)
+		return 0;
 	for (; !ret && tap->attached < pairs; tap->attached += !ret)
 		ret = set_queue(be->fd[tap->attached], IFF_ATTACH_QUEUE);
 	for (; !ret && tap->attached > pairs; tap->attached -= !ret)
@@ -85,19 +91,33 @@ static int tap_enable(struct net_backend *be, unsigned int pairs)
 static int tap_filter(struct net_backend *be, const struct tun_filter *filter)
 {
 	/* Returns how many addresses it took. */
-	return be->headers && ioctl(be->fd[0], TUNSETTXFILTER, filter) < 0 ? -errno : 0;
+	return be->headers && be->fd[0] >= 0 && ioctl(be->fd[0], TUNSETTXFILTER, filter) < 0
+		       ? -errno
+		       : 0;
+}
+
+static void close_all(struct tap *tap)
+{
+	for (unsigned int i = 0; i < tap->be.pairs; i++) {
+		if (tap->owned && tap->be.fd[i] >= 0)
+			close(tap->be.fd[i]);
+		tap->be.fd[i] = -1;
+	}
+	tap->attached = 0;
 }
 
 static void tap_destroy(struct net_backend *be)
 {
 	struct tap *tap = to_tap(be);
 
-	for (unsigned int i = 0; tap->owned && i < be->pairs; i++)
-		close(be->fd[i]);
+	close_all(tap);
 	free(tap);
 }
 
+static int tap_hold(struct net_backend *be, bool on, struct fail *fail);
+
 static const struct net_backend_ops tap_ops = {
+	.hold = tap_hold,
 	.recv = tap_recv,
 	.send = tap_send,
 	.offload = tap_offload,
@@ -236,6 +256,26 @@ static int open_named(struct tap *tap, const struct net_config *cfg, struct fail
 	return err;
 }
 
+/* Nobody but its name tells which it is: one that is lent, or that we made, stays. */
+static int tap_hold(struct net_backend *be, bool on, struct fail *fail)
+{
+	struct tap *tap = to_tap(be);
+	int err;
+
+	if (!tap->cfg.tapif || on == (be->fd[0] >= 0))
+		return 0;
+	if (!on) {
+		close_all(tap);
+		return 0;
+	}
+	be->pairs = 0;
+	err = open_named(tap, &tap->cfg, fail);
+	if (err)
+		close_all(tap);
+	be->pairs = tap->cfg.queues;
+	return err;
+}
+
 /* A tap as we need it, or a packet socket: 0, or -EINVAL. */
 static int check_fd(struct net_backend *be)
 {
@@ -278,7 +318,14 @@ int tap_open(const struct net_config *cfg, struct device *dev, struct net_backen
 	if (!tap)
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "%s: out of memory", dev->name);
 	tap->be = (struct net_backend){ .ops = &tap_ops, .headers = true, .dev = dev };
-	err = cfg->fd >= 0 ? open_fd(tap, cfg->fd, fail) : open_named(tap, cfg, fail);
+	tap->cfg = *cfg;
+	memset(tap->be.fd, -1, sizeof(tap->be.fd));
+	if (dev->env.held_elsewhere && cfg->tapif && cfg->fd < 0) {
+		err = check_name(cfg->tapif, fail);
+		tap->be.pairs = cfg->queues;
+	} else {
+		err = cfg->fd >= 0 ? open_fd(tap, cfg->fd, fail) : open_named(tap, cfg, fail);
+	}
 	tap->be.in_kernel = tap->be.headers;
 	if (err)
 		tap_destroy(&tap->be);

@@ -70,6 +70,12 @@ hop() {
 	mkdir -p /a
 	mount -t ext4 /dev/vda /a || return 1
 	work &
+	if [ -d /sys/class/net/eth0 ]; then
+		ip link set eth0 up
+		ip addr add 10.0.9.2/24 dev eth0
+		nc -ll -p 7 -e cat &
+		echo 'echo: ready'
+	fi
 	while IFS= read -r word; do
 		[ "$word" != off ] || break
 		echo "typed: $word"
