@@ -132,7 +132,8 @@ static int add_rtc(struct machine *m, struct fail *fail)
 static int add_vmgenid(struct machine *m, struct fail *fail)
 {
 	struct device_env env = env_at(m, LAYOUT_VMGENID_BASE, LAYOUT_VMGENID_SPI, true);
-	bool show = m->pages != CONFIG_PAGES_OFF && pages_possible(&m->vm->kvm, VMGENID_SIZE);
+	/* Memory to the guest, not registers: whatever --mmio-pages says of those. */
+	bool show = pages_possible(&m->vm->kvm, VMGENID_SIZE);
 	int err = pages_add(&m->vm->pages, env.base, VMGENID_SIZE, show, &env.page);
 
 	if (err)

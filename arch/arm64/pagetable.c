@@ -10,12 +10,19 @@
 
 enum { LAST_LEVEL = 3, PA_BITS = 48, IPS_52_BITS = 6, TSZ_MIN = 16, TSZ_MIN_LVA = 12 };
 
+/* Where a descriptor has the upper bits of an address (D8.3.1). */
+enum format {
+	ADDRESS_48, /* there are none */
+	ADDRESS_LPA, /* 64 KiB granule with 52 bits: 51 to 48 in 15 to 12 */
+	ADDRESS_LPA2, /* TCR.DS: 49 and 48 in their places, 51 and 50 in 9 and 8 */
+};
+
 /* What one half of the address space is made of. */
 struct half {
 	uint64_t ttbr;
 	unsigned int granule; /* log2 bytes of a page and a table */
 	unsigned int va_bits, pa_bits;
-	bool lpa; /* 52-bit output addresses, 64 KiB granule */
+	enum format format;
 };
 
 static uint64_t mask(unsigned int n)
@@ -41,11 +48,16 @@ static bool choose_half(const struct pagetable *pt, uint64_t va, struct half *ha
 	half->ttbr = high ? pt->ttbr1 : pt->ttbr0;
 	half->granule = granules[high][field(pt->tcr, base + 14, 2)];
 	half->va_bits = 64 - tsz;
-	half->lpa = half->granule == 16 && ips >= IPS_52_BITS;
-	half->pa_bits = half->lpa || pa_bits[ips] < PA_BITS ? pa_bits[ips] : PA_BITS;
-	if (disabled || !half->granule || (half->granule != 16 && pt->tcr & TCR_DS))
+	if (half->granule == 16)
+		half->format = ips >= IPS_52_BITS ? ADDRESS_LPA : ADDRESS_48;
+	else
+		half->format = pt->tcr & TCR_DS ? ADDRESS_LPA2 : ADDRESS_48;
+	half->pa_bits =
+		half->format != ADDRESS_48 || pa_bits[ips] < PA_BITS ? pa_bits[ips] : PA_BITS;
+	if (disabled || !half->granule)
 		return false;
-	if (tsz < (half->granule == 16 ? TSZ_MIN_LVA : TSZ_MIN) || half->va_bits <= half->granule)
+	if (tsz < (half->granule == 16 || half->format == ADDRESS_LPA2 ? TSZ_MIN_LVA : TSZ_MIN) ||
+	    half->va_bits <= half->granule)
 		return false;
 	/* Bits above the range are all alike, but for the tag. */
 	top = va >> half->va_bits;
@@ -54,18 +66,40 @@ static bool choose_half(const struct pagetable *pt, uint64_t va, struct half *ha
 	return top == (high ? mask((tagged ? 56 : 64) - half->va_bits) : 0);
 }
 
-/* Bits 47 to `low` of a descriptor or TTBR, and with 52-bit addresses the four at `high_at`. */
-static uint64_t address(const struct half *half, uint64_t desc, unsigned int low,
-			unsigned int high_at)
+/* The address in a descriptor, whose bits below `low` say something else. */
+static uint64_t address(const struct half *half, uint64_t desc, unsigned int low)
 {
-	uint64_t addr = desc & mask(PA_BITS) & ~mask(low);
-
-	return half->lpa ? addr | (uint64_t)field(desc, high_at, 4) << PA_BITS : addr;
+	switch (half->format) {
+	case ADDRESS_LPA:
+		return (desc & mask(48) & ~mask(low)) | (uint64_t)field(desc, 12, 4) << 48;
+	case ADDRESS_LPA2:
+		return (desc & mask(50) & ~mask(low)) | (uint64_t)field(desc, 8, 2) << 50;
+	default:
+		return desc & mask(48) & ~mask(low);
+	}
 }
 
-static bool block_allowed(const struct half *half, unsigned int level)
+/* Of the first table, of 2^`size` bytes (TTBR0_EL1, BADDR). */
+static uint64_t first_table(const struct half *half, unsigned int size)
 {
-	return level == 2 || (level == 1 && (half->granule == 12 || half->lpa));
+	if (half->pa_bits <= PA_BITS)
+		return half->ttbr & mask(PA_BITS) & ~mask(size);
+	return (half->ttbr & mask(PA_BITS) & ~mask(size < 6 ? 6 : size)) |
+	       (uint64_t)field(half->ttbr, 2, 4) << PA_BITS;
+}
+
+static bool block_allowed(const struct half *half, int level)
+{
+	bool lpa2 = half->format == ADDRESS_LPA2;
+
+	switch (half->granule) {
+	case 12:
+		return level == 2 || level == 1 || (level == 0 && lpa2);
+	case 14:
+		return level == 2 || (level == 1 && lpa2);
+	default:
+		return level == 2 || (level == 1 && half->format == ADDRESS_LPA);
+	}
 }
 
 static int walk(const struct guest_mem *mem, const struct half *half, uint64_t va, gpa_t *gpa)
@@ -74,10 +108,10 @@ static int walk(const struct guest_mem *mem, const struct half *half, uint64_t v
 	unsigned int levels = (half->va_bits - half->granule + stride - 1) / stride;
 	unsigned int shift = half->granule + (levels - 1) * stride;
 	unsigned int size = half->va_bits - shift + 3; /* log2 bytes of the first table */
-	uint64_t table = address(half, half->ttbr, half->lpa && size < 6 ? 6 : size, 2);
+	uint64_t table = first_table(half, size);
 	uint64_t index = va >> shift & mask(half->va_bits - shift);
 
-	for (unsigned int level = LAST_LEVEL + 1 - levels;; level++) {
+	for (int level = LAST_LEVEL + 1 - (int)levels;; level++) {
 		uint64_t desc;
 		int err;
 
@@ -91,10 +125,10 @@ static int walk(const struct guest_mem *mem, const struct half *half, uint64_t v
 		if (level == LAST_LEVEL || !(desc & 2)) {
 			if (level != LAST_LEVEL && !block_allowed(half, level))
 				return -EFAULT;
-			*gpa = address(half, desc, shift, 12) | (va & mask(shift));
+			*gpa = address(half, desc, shift) | (va & mask(shift));
 			return *gpa >> half->pa_bits ? -EFAULT : 0;
 		}
-		table = address(half, desc, half->granule, 12);
+		table = address(half, desc, half->granule);
 		shift -= stride;
 		index = va >> shift & mask(stride);
 	}

@@ -16,9 +16,8 @@ struct pagetable {
 
 /*
  * Where `va` is: 0, or -EFAULT when nothing maps it, when a table is not in guest RAM, or when the
- * tables are of a kind that is not followed: 52-bit addresses with 4 and 16 KiB granules (TCR.DS),
- * big-endian ones. Without an MMU (SCTLR.M = 0) it is where it says. Each descriptor is read once,
- * at most four. Permissions and the access flag are not looked at: the CPU has just done so.
+ * tables are big-endian, which are not followed. Without an MMU (SCTLR.M = 0) it is where it says.
+ * Each descriptor is read once, at most five. Permissions and the access flag are not looked at: the CPU has just done so.
  */
 int pagetable_walk(const struct guest_mem *mem, const struct pagetable *pt, uint64_t va,
 		   gpa_t *gpa);

@@ -64,16 +64,16 @@ static void set_tcr(unsigned int granule, unsigned int tsz, unsigned int ips)
 
 /* Maps `va` down to `last` and fills in TTBRs: the tables differ in contents from their other
  * entries by this one path alone. Index bits of a level: `granule` - 3, fewer at the first. */
-static void map(unsigned int granule, unsigned int va_bits, unsigned int first, unsigned int last,
-		uint64_t va, uint64_t target)
+static void map(unsigned int granule, unsigned int va_bits, int first, int last, uint64_t va,
+		uint64_t target)
 {
 	uint64_t table = new_table();
 
 	pt.ttbr0 = table | 0xabcdULL << 48 | 1; /* ASID and CnP are no address */
 	pt.ttbr1 = pt.ttbr0;
 	va &= (1ULL << va_bits) - 1;
-	for (unsigned int level = first;; level++) {
-		unsigned int shift = granule + (3 - level) * (granule - 3);
+	for (int level = first;; level++) {
+		unsigned int shift = granule + (unsigned int)(3 - level) * (granule - 3);
 		uint64_t index = va >> shift;
 
 		if (level != first)
@@ -104,25 +104,33 @@ static void ck_fault(uint64_t va)
 }
 
 static const struct shape {
-	unsigned int granule, va_bits, first, last;
+	unsigned int granule, va_bits;
+	int first, last;
 } shapes[] = {
 	{ 12, 48, 0, 3 }, { 12, 48, 0, 2 }, { 12, 48, 0, 1 }, { 12, 39, 1, 3 }, { 12, 39, 1, 2 },
 	{ 12, 39, 1, 1 }, { 12, 40, 0, 3 }, { 12, 36, 1, 3 }, { 12, 30, 2, 3 }, { 12, 25, 2, 3 },
 	{ 12, 20, 3, 3 }, { 14, 48, 0, 3 }, { 14, 48, 0, 2 }, { 14, 47, 1, 3 }, { 14, 47, 1, 2 },
 	{ 14, 36, 2, 3 }, { 14, 36, 2, 2 }, { 16, 48, 1, 3 }, { 16, 48, 1, 2 }, { 16, 42, 2, 3 },
 	{ 16, 42, 2, 2 }, { 16, 52, 1, 3 }, { 16, 52, 1, 2 },
+}, lpa2_shapes[] = {
+	{ 12, 52, -1, 3 }, { 12, 52, -1, 0 }, { 12, 50, -1, 2 }, { 12, 48, 0, 3 }, { 12, 48, 0, 0 },
+	{ 12, 39, 1, 3 },  { 14, 52, 0, 3 },  { 14, 52, 0, 1 },  { 14, 47, 1, 1 },
 };
+
+enum { SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
+enum { LPA2_SHAPES = sizeof(lpa2_shapes) / sizeof(lpa2_shapes[0]) };
 
 START_TEST(every_shape)
 {
-	const struct shape *s = &shapes[_i];
-	unsigned int shift = s->granule + (3 - s->last) * (s->granule - 3);
+	const struct shape *s = _i < SHAPES ? &shapes[_i] : &lpa2_shapes[_i - SHAPES];
+	unsigned int shift = s->granule + (unsigned int)(3 - s->last) * (s->granule - 3);
 	uint64_t offset = 0x5a5a5a5a5a5a5a5aULL & ((1ULL << shift) - 1);
 	uint64_t range = (1ULL << s->va_bits) - 1;
 	uint64_t va = 0x0003c9a65b4d2e17ULL & range & ~((1ULL << shift) - 1);
 	uint64_t target = TARGET & ~((1ULL << shift) - 1);
 
 	set_tcr(s->granule, 64 - s->va_bits, IPS_48);
+	pt.tcr |= _i < SHAPES ? 0 : TCR_DS;
 	map(s->granule, s->va_bits, s->first, s->last, va, target);
 	ck_at(va | offset, target | offset);
 	ck_at(~range | va | offset, target | offset);
@@ -198,6 +206,29 @@ START_TEST(wide_addresses)
 }
 END_TEST
 
+/* With TCR.DS, the same for the other granules. */
+START_TEST(wide_addresses_lpa2)
+{
+	static const unsigned int granules[] = { 12, 14 };
+	unsigned int granule = granules[_i], levels = granule == 12 ? 5 : 4;
+	uint8_t *high = calloc(1, 0x50000);
+
+	ck_assert_int_eq(guest_mem_add(&mem, 0xf000000000000ULL, 0x50000, high), 0);
+	set_tcr(granule, 12, IPS_52);
+	pt.tcr |= TCR_DS;
+	pt.ttbr0 = 0xf << 2;
+	for (uint64_t i = 0; i < levels - 1; i++)
+		put(0xf000000000000ULL + i * 0x10000, 0,
+		    0x3000000000000ULL | (i + 1) << 16 | 0x300 | TABLE);
+	put(0xf000000000000ULL + (levels - 1) * 0x10000, 1, 0x2f00040000000ULL | 0x100 | PAGE);
+	ck_at((1 << granule) + 0x123, 0x6f00040000123ULL);
+	/* Without it the same bits mean something else. */
+	pt.tcr &= ~TCR_DS;
+	ck_fault((1 << granule) + 0x123);
+	free(high);
+}
+END_TEST
+
 START_TEST(output_size)
 {
 	set_tcr(12, 25, 0); /* 32 bits */
@@ -218,9 +249,6 @@ START_TEST(not_followed)
 	pt.sctlr |= EE;
 	ck_fault(0x1abc);
 	pt.sctlr = 1;
-	pt.tcr |= TCR_DS;
-	ck_fault(0x1abc);
-	set_tcr(12, 25, IPS_48);
 	pt.tcr |= 3 << 14; /* reserved granule */
 	ck_fault(0x1abc);
 	pt.tcr &= ~(3ULL << 30);
@@ -244,6 +272,9 @@ START_TEST(any_tcr)
 				pagetable_walk(&mem, &pt, 0, &gpa);
 				pagetable_walk(&mem, &pt, ~0ULL, &gpa);
 				pt.tcr |= TBI0 | TBI1;
+				pagetable_walk(&mem, &pt, 0x5500000000001000, &gpa);
+				pagetable_walk(&mem, &pt, 0x55fffffffffff000, &gpa);
+				pt.tcr |= TCR_DS;
 				pagetable_walk(&mem, &pt, 0x5500000000001000, &gpa);
 				pagetable_walk(&mem, &pt, 0x55fffffffffff000, &gpa);
 			}
@@ -290,11 +321,12 @@ int main(void)
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_loop_test(t, every_shape, 0, sizeof(shapes) / sizeof(shapes[0]));
+	tcase_add_loop_test(t, every_shape, 0, SHAPES + LPA2_SHAPES);
 	tcase_add_test(t, mmu_off);
 	tcase_add_test(t, halves_apart);
 	tcase_add_test(t, tags);
 	tcase_add_test(t, wide_addresses);
+	tcase_add_loop_test(t, wide_addresses_lpa2, 0, 2);
 	tcase_add_test(t, output_size);
 	tcase_add_test(t, not_followed);
 	tcase_add_test(t, any_tcr);
