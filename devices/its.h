@@ -55,6 +55,7 @@ enum its_error {
 	/* Not the architecture's. */
 	ITS_UNKNOWN, /* no such command */
 	ITS_UNREADABLE, /* the queue is not in RAM */
+	ITS_LPI_TAKEN, /* another event is mapped to it */
 	ITS_NO_ROOM, /* more mappings than the tables here may hold (ITS_MEMORY_MAX) */
 #define X(name, code) E_ITS_##name = (code),
 	ITS_ERRORS(X)

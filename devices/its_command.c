@@ -9,7 +9,7 @@
  *   MAPD of a mapped device      unmaps it first, as if by V = 0
  *   MAPTI, MAPI of a mapped one  leaves the mapping as it is
  *   MAPC with V = 0              its events are in no collection until they are mapped anew
- *   two events of one LPI        both make it pending
+ *   MAPTI, MAPI of an LPI that another event is mapped to: nothing; Linux allows it up to 6.12, then no more
  * The first two are counted. MOVALL moves the collections, too: what is mapped into them later goes
  * where their LPIs have gone.
  *
@@ -228,6 +228,8 @@ static int map_event(struct its *its, const struct its_call *call, uint32_t inti
 		its->remapped_events++;
 		return 0;
 	}
+	if (its_lpi_taken(its, intid))
+		return ITS_LPI_TAKEN;
 	if (!call->in_table)
 		return E_ITS_MAPTI_COLLECTION_OOR;
 	err = its_out_reserve(its, 1);
@@ -307,7 +309,7 @@ static int cmd_discard(struct its *its, const struct its_call *call)
 	err = its_out_reserve(its, 2);
 	if (err)
 		return err;
-	its_ite_free(its_find_dev(its, device), ite);
+	its_ite_free(its, its_find_dev(its, device), ite);
 	put_clear(its, device, event);
 	put_event(its, CMD_DISCARD, device, event);
 	return 0;

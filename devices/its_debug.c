@@ -13,6 +13,7 @@ static const struct {
 	const char *name;
 } errors[] = { { ITS_UNKNOWN, "unknown command" },
 	       { ITS_UNREADABLE, "unreadable" },
+	       { ITS_LPI_TAKEN, "LPI taken" },
 	       { ITS_NO_ROOM, "no room" },
 #define X(name, code) { E_ITS_##name, "E_ITS_" #name },
 	       ITS_ERRORS(X)

@@ -102,6 +102,8 @@ struct its {
 	struct coll colls[ITS_IDS];
 	struct coll **of_cpu; /* cfg.cpus lists */
 	unsigned int ndevs, ncolls; /* above these no entry was used since the reset */
+	uint64_t
+		taken[(1 << ITS_INTID_BITS) / 64]; /* a bit each: LPIs that an event is mapped to */
 	size_t memory; /* bytes of ITEs */
 
 	struct its_command *out;
@@ -139,7 +141,8 @@ int its_ite_get(struct its *its, struct its_dev *dev, uint32_t event, struct ite
 void its_ite_map(struct its *its, struct its_dev *dev, struct ite *ite, uint32_t intid,
 		 uint32_t icid);
 /* The one end of an ITE. */
-void its_ite_free(struct its_dev *dev, struct ite *ite);
+void its_ite_free(struct its *its, struct its_dev *dev, struct ite *ite);
+bool its_lpi_taken(const struct its *its, uint32_t intid);
 void its_ite_move(struct its *its, struct ite *ite, uint32_t icid);
 /* `ite` is in no collection any more. */
 void its_ite_detach(struct ite *ite);

@@ -120,7 +120,7 @@ static int add_ite(struct its *its, const union rows *rows, unsigned int i)
 
 	if (!dev || row->event >> dev->bits || row->intid < ITS_LPI_FIRST ||
 	    row->intid >> ITS_INTID_BITS || (row->icid >= ITS_IDS && row->icid != NO_COLLECTION) ||
-	    its_find_ite(its, row->device, row->event))
+	    its_lpi_taken(its, row->intid) || its_find_ite(its, row->device, row->event))
 		return -ERANGE;
 	err = its_ite_get(its, dev, row->event, &ite);
 	if (err)

@@ -38,7 +38,7 @@ static void free_chunk(struct its *its, struct its_dev *dev, struct ite **chunk)
 {
 	for (unsigned int i = 0; i < ITS_CHUNK; i++)
 		if ((*chunk)[i].intid)
-			its_ite_free(dev, &(*chunk)[i]);
+			its_ite_free(its, dev, &(*chunk)[i]);
 	free(*chunk);
 	*chunk = NULL;
 	its->memory -= ITS_CHUNK * sizeof(**chunk);
@@ -129,13 +129,20 @@ void its_ite_map(struct its *its, struct its_dev *dev, struct ite *ite, uint32_t
 		 uint32_t icid)
 {
 	ite->intid = intid;
+	its->taken[intid / 64] |= 1ULL << intid % 64;
 	dev->live++;
 	attach(its, ite, icid);
 }
 
-void its_ite_free(struct its_dev *dev, struct ite *ite)
+bool its_lpi_taken(const struct its *its, uint32_t intid)
+{
+	return its->taken[intid / 64] >> intid % 64 & 1;
+}
+
+void its_ite_free(struct its *its, struct its_dev *dev, struct ite *ite)
 {
 	its_ite_detach(ite);
+	its->taken[ite->intid / 64] &= ~(1ULL << ite->intid % 64);
 	ite->intid = 0;
 	dev->live--;
 }

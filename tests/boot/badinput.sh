@@ -138,7 +138,7 @@ bad 'CPUs beyond a GICv2'    2 'gicv2-user allows at most 8' -k off.bin --irqchi
 bad 'GIC unknown'            2 'gicv9.*gicv'                 -k off.bin --irqchip gicv9
 bad 'its trace without it'   2 '--trace its.*--its user'     -k off.bin --trace its
 bad 'its fault without it'   2 '--inject its.*--its user'    -k off.bin --inject its:INV=drop
-bad 'its fault unknown'      2 'MAPT.*MAPTI'                 -k off.bin --its user --inject its:MAPT=drop
+bad 'its fault unknown'      2 'MAPT.*MAP'                   -k off.bin --its user --inject its:MAPT=drop
 bad 'its fault code unknown' 2 'E_ITS_INV_UNMAPED.*E_ITS_INV' -k off.bin --its user --inject its:INV=E_ITS_INV_UNMAPED_INTERRUPT
 bad 'its user without ITS'   2 '--its user.*gicv2-user'      -k off.bin --its user --irqchip gicv2-user
 [ $gic -eq 3 ] ||

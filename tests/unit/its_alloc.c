@@ -66,9 +66,9 @@ static void script(struct fake_its *its)
 	put(its, its_mapd_cmd(DEV, 16, true));
 	for (unsigned int i = 0; i < EVENTS; i++)
 		put(its, its_mapti_cmd(DEV, i, LPI + i, 0));
-	put(its, its_mapti_cmd(DEV, 60000, LPI, 7));
+	put(its, its_mapti_cmd(DEV, 60000, LPI + 5000, 7));
 	put(its, its_mapd_cmd(DEV + 1, 3, true));
-	put(its, its_mapti_cmd(DEV + 1, 7, LPI + 5, 0));
+	put(its, its_mapti_cmd(DEV + 1, 7, LPI + 5001, 0));
 	put(its, its_movall_cmd(1, 2));
 	put(its, its_mapd_cmd(DEV, 16, false));
 	put(its, its_mapd_cmd(DEV, 16, true));

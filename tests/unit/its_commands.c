@@ -254,13 +254,18 @@ START_TEST(two_events_of_one_lpi)
 {
 	map(0);
 	ok(its_mapti_cmd(DEV, 0, LPI, 0));
-	ok(its_mapti_cmd(DEV, 1, LPI, 0));
+	expect(its_mapti_cmd(DEV, 1, LPI, 0), "LPI taken");
+	expect(its_mapti_cmd(DEV, 1, LPI, 1), "LPI taken");
 	goes_to(DEV, 0, LPI, 0);
-	goes_to(DEV, 1, LPI, 0);
+	goes_nowhere(DEV, 1);
+	/* Free again with its event, or its event's device. */
 	ok(its_event_cmd(0x0f, DEV, 0));
-	goes_nowhere(DEV, 0);
-	message(DEV, 1);
-	ck_assert(f.pending[LPI]);
+	ok(its_mapti_cmd(DEV, 1, LPI, 0));
+	goes_to(DEV, 1, LPI, 0);
+	ok(its_mapd_cmd(DEV, BITS, false));
+	ok(its_mapd_cmd(DEV + 1, BITS, true));
+	ok(its_mapti_cmd(DEV + 1, 0, LPI, 0));
+	goes_to(DEV + 1, 0, LPI, 0);
 }
 END_TEST
 

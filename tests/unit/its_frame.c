@@ -319,7 +319,7 @@ START_TEST(indirect)
 	put(its_mapc_cmd(0, 0, true));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		put(its_mapd_cmd(rows[i].device, 1, true));
-		put(its_mapti_cmd(rows[i].device, 0, LPI, 0));
+		put(its_mapti_cmd(rows[i].device, 0, LPI + (uint32_t)i, 0));
 		ck_assert(fake_its_go(&f));
 		ck_assert_msg(is_mapped(&f, rows[i].device, 0) == rows[i].ok, "%u", rows[i].device);
 	}
@@ -381,6 +381,7 @@ START_TEST(bounded_memory)
 		put(its_mapd_cmd(device, 16, true));
 		for (uint32_t event = 0; event < 65536; event += 32) {
 			put(its_mapti_cmd(device, event, LPI, 0));
+			put(its_event_cmd(0x0f, device, event));
 			if (event % 1024 == 0)
 				ck_assert(fake_its_go(&f));
 		}

@@ -13,7 +13,7 @@
  * the specification and knowing nothing of the other. Each result is compared, and after each batch
  * what every message would be, to the ITS and to its sink. ITS_COMMANDS says how many.
  */
-enum { COMMANDS = 200000, DEVICES = 6, EVENTS = 40, COLLS = 8, LPI = 8192, LPIS = 64 };
+enum { COMMANDS = 200000, DEVICES = 6, EVENTS = 40, COLLS = 8, LPI = 8192, LPIS = 300 };
 
 static struct fake_its f;
 
@@ -89,6 +89,10 @@ static int ref_mapti(uint32_t d, uint32_t e, uint32_t intid, uint32_t c)
 		return 0x010a06;
 	if (ref.intid[d][e])
 		return 0;
+	for (int i = 0; i < DEVICES; i++)
+		for (int k = 0; k < EVENTS; k++)
+			if (ref.intid[i][k] == (int)intid)
+				return ITS_LPI_TAKEN;
 	ref.intid[d][e] = (int)intid;
 	ref.coll[d][e] = (int)c;
 	return 0;
