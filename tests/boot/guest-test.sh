@@ -156,7 +156,7 @@ net() {
 	mkfifo /hold
 	exec 3<>/hold
 	echo "received: $(nc 10.9.0.1 5001 <&3 | md5sum)"
-	nc 10.9.0.1 5001 <&3 | nc 10.9.0.1 5002
+	nc 10.9.0.1 5003 <&3 | nc 10.9.0.1 5002
 }
 
 # How many interrupts between CPUs there have been.

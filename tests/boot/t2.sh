@@ -103,7 +103,7 @@ its() {
 	limit=90
 }
 
-# A tap with a server that sends what is in `sent`, twice, and one that takes what comes back.
+# A tap with two servers that send what is in `sent`, and one that takes what comes back.
 net_begin() {
 	modprobe tun
 	tunctl -t tap0 >/dev/null && ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 up
@@ -112,14 +112,17 @@ net_begin() {
 	# busybox nc gives up when its input ends first: this one does not.
 	mkfifo hold
 	exec 6<>hold
-	{ nc -l -p 5001 <sent; nc -l -p 5001 <sent; } >/dev/null &
-	sender=$!
+	nc -l -p 5001 <sent >/dev/null &
+	servers=$!
+	nc -l -p 5003 <sent >/dev/null &
+	servers="$servers $!"
 	nc -l -p 5002 >returned <&6 &
-	receiver=$!
+	servers="$servers $!"
 }
 
 net_end() {
-	kill $sender $receiver 2>/dev/null
+	# shellcheck disable=SC2086
+	kill $servers 2>/dev/null
 	wait
 	check "$1" 'what came back differs' cmp sent returned
 	exec 6>&-
