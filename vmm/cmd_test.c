@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,57 +8,76 @@
 #include "vmm/restore_config.h"
 #include "vmm/test_session.h"
 
-/* What tests change of a machine is never seen by the next. */
-static int go_on(struct restore *r, const struct test *test, const char *name, struct config *cfg,
-		 struct fail *fail)
+/* Out of a snapshot: of a clone, what it changes is never seen by the next. */
+static int go_on(struct restore *r, const struct test *test, int fd, bool clone, const char *name,
+		 struct config *cfg, struct fail *fail)
 {
 	const struct restore_args args = {
-		.clone = true,
+		.clone = clone,
 		.name = name,
 		.log_file = test->run.log_file,
 		.loglevel = test->run.loglevel,
 		.no_reboot = test->run.no_reboot,
 	};
 
-	r->verified = r->throw_away = true;
+	r->verified = r->throw_away = clone;
+	r->moves = !clone;
 	config_init(cfg);
-	return restore_configure(r, test->snapshot_fd, &args, cfg, fail);
+	return restore_configure(r, fd, &args, cfg, fail);
 }
 
-/* In a process of its own. A machine without a name gets that of its process. */
-static int run(const struct test *test, const char *name, int control_fd)
+/* From its start, or from where `snapshot_fd` (or -1) has it, to its end. */
+static int run_once(const struct test *test, const char *name, int control_fd, int snapshot_fd)
 {
+	bool moved = snapshot_fd >= 0;
 	struct restore restore = { 0 };
 	const struct foreground how = {
 		.client_fd = control_fd,
-		.restore = test->from_snapshot ? &restore : NULL,
+		.restore = moved || test->from_snapshot ? &restore : NULL,
 		.dump = true,
 	};
-	struct config cfg = test->run;
+	struct config own, *cfg = &own;
 	struct fail fail = { 0 };
 	int err = 0, code;
 
-	if (!cfg.name)
-		name = NULL;
-	cfg.name = name;
+	own = test->run;
+	own.name = name;
 	if (how.restore)
-		err = go_on(&restore, test, name, &cfg, &fail);
-	code = err ? (int)fail.code : foreground_run(&cfg, &how, &fail);
+		err = go_on(&restore, test, moved ? snapshot_fd : test->snapshot_fd, !moved, name,
+			    cfg, &fail);
+	code = err ? (int)fail.code : foreground_run(cfg, &how, &fail);
 	if (restore.refused.text)
 		fputs(restore.refused.text, stderr);
 	if (fail.text[0])
 		fprintf(stderr, "vmm: %s\n", fail.text);
+	if (how.restore) {
+		config_fini(cfg);
+		restore_close(&restore);
+	}
+	return code;
+}
+
+/* In a process of its own. A machine without a name gets that of its process. */
+static int run(const struct test *test, const char *name, int control_fd, int snapshot_fd)
+{
+	int from = -1, code;
+
+	do {
+		code = run_once(test, test->run.name ? name : NULL,
+				fcntl(control_fd, F_DUPFD_CLOEXEC, 0), from);
+		from = snapshot_fd;
+	} while (code == EXIT_MOVED && test->rules.migrate.text);
 	return code;
 }
 
 /* All of the snapshot is found whole once, for any number of clones. */
 static int look(int fd, struct config *run, struct fail *fail)
 {
-	const struct test of = { .snapshot_fd = fd };
+	const struct test of = { 0 };
 	struct restore restore = { 0 };
 	struct snapshot_load load;
 	struct config cfg;
-	int err = go_on(&restore, &of, NULL, &cfg, fail);
+	int err = go_on(&restore, &of, fd, true, NULL, &cfg, fail);
 
 	if (!err)
 		err = snapshot_load_start(&load, &restore.snap, NULL, fail);

@@ -16,7 +16,7 @@ struct foreground {
 
 /*
  * A machine in the foreground of this process, from its start to its end: console on stdin and
- * stdout, signals, terminal, socket. Blocks signals for good, so once a process. Returns the exit
+ * stdout, signals, terminal, socket. Blocks signals for good. Returns the exit
  * code, `fail` telling what there is to say; `cfg` is the caller's, and has a name while it runs.
  */
 int foreground_run(struct config *cfg, const struct foreground *how, struct fail *fail);

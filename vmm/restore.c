@@ -143,7 +143,7 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 		err = restore_check_findings(r, fail);
 	if (!err && r->advance_clock)
 		vm_advance_clock(r->vm);
-	if (!err)
+	if (!err && !r->moves)
 		machine_new_generation(m);
 	if (!err && r->lazy && !r->verified)
 		err = verify_start(r, fail);

@@ -20,6 +20,7 @@ struct restore {
 	bool clone; /* one of several: with addresses of its own */
 	bool psci_downgrade; /* a host with less of PSCI will do */
 	bool advance_clock; /* the guest's counters have gone on meanwhile */
+	bool moves; /* nobody else goes on from it: its generation stays */
 	bool verified; /* RAM is known to be whole */
 	bool throw_away; /* what the guest writes to its disks */
 	/* Of a machine that comes while it runs elsewhere, for as long as it does: */

@@ -8,7 +8,7 @@
 /*
  * Opens a snapshot, the caller's, and makes the configuration of the machine that comes out of it:
  * the saved options through the same table as those of `vmm run`, what `auto` had chosen, and what
- * `args` want otherwise. Of `r` only `verified` and `throw_away` may be set. `cfg` is as after config_init(), and its strings live as long as `r`, which
+ * `args` want otherwise. Of `r` only `moves`, `verified` and `throw_away` may be set. `cfg` is as after config_init(), and its strings live as long as `r`, which
  * restore_close() ends in any case. EXIT_SNAPSHOT, EXIT_CONFIG or EXIT_HOST with a sentence; nothing
  * but the snapshot was opened.
  */

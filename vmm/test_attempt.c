@@ -102,16 +102,28 @@ static void note(struct test_record *r, const char *text)
 	test_messages_add(r, line, strlen(line));
 }
 
-static void on_send(void *arg, const struct test_send *text)
+void test_attempt_send(struct test_attempt *a, const struct test_send *text)
 {
-	struct test_attempt *a = arg;
-
 	if (a->result->outcome != TEST_NONE)
 		return;
+	if (a->moving) {
+		a->held[a->nheld++] = text;
+		return;
+	}
 	/* The socket takes more than all sends together: nothing is left over. */
 	if (send(a->child.console, text->data, text->len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
 	    (ssize_t)text->len)
 		note(a->result, "the console does not take what is sent");
+}
+
+static void on_send(void *arg, const struct test_send *text)
+{
+	test_attempt_send(arg, text);
+}
+
+static void on_migrate(void *arg)
+{
+	test_attempt_move(arg);
 }
 
 /* The first one counts, unless the guest panics of it. */
@@ -215,6 +227,7 @@ static void unwatch(struct test_attempt *a)
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
 		loop_fd_del(a->env.loop, sources[i]);
+	test_attempt_move_end(a);
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		loop_timer_cancel(a->env.loop, timers[i]);
 }
@@ -289,7 +302,8 @@ int test_attempt_start(const struct test_attempt_env *env, const struct test *te
 		       const char *name, unsigned int n, struct test_record *result,
 		       struct test_attempt **out, struct fail *fail)
 {
-	const struct test_watch_user user = { on_met, on_send, on_rejected, on_line, NULL };
+	const struct test_watch_user user = { on_met,	   on_send, on_migrate,
+					      on_rejected, on_line, NULL };
 	struct test_attempt *a = calloc(1, sizeof(*a));
 	int err;
 
@@ -301,6 +315,7 @@ int test_attempt_start(const struct test_attempt_env *env, const struct test *te
 	a->test = test;
 	a->result = result;
 	a->child.pid = -1;
+	a->report.fd = -1;
 	a->asks[a->nasks++] = TEST_ASK_GREETING;
 	err = test_watch_init(&a->watch, &test->rules, &user);
 	a->watch.user.arg = a;

@@ -22,7 +22,7 @@ void test_attempt_ask(struct test_attempt *a, enum test_ask what)
 {
 	const char *line = questions[what];
 
-	if (a->nasks == TEST_ASKS_MAX ||
+	if (a->nasks == TEST_ASKS_MAX || (a->moving && what != TEST_ASK_STOP) ||
 	    send(a->child.control, line, strlen(line), MSG_NOSIGNAL) < 0)
 		return;
 	a->asks[a->nasks++] = what;
@@ -88,6 +88,10 @@ static void take_answer(struct test_attempt *a, char *line)
 		take_judgement(a, line);
 	else if (what == TEST_ASK_DEBUG)
 		keep_debug(a, line);
+	else if (what == TEST_ASK_SAVE)
+		test_attempt_take_save(a, line);
+	else if (what == TEST_ASK_MOVED)
+		test_attempt_moved(a);
 }
 
 bool test_attempt_hear(struct test_attempt *a)

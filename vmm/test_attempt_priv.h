@@ -8,7 +8,7 @@
 #include "vmm/test_watch.h"
 
 /* Private part of test_attempt: test_attempt.c (console, verdict, life), test_attempt_ask.c (what the
- * machine is asked over its control socket, and stalls). */
+ * machine is asked over its control socket, and stalls), test_attempt_move.c (saved, to go on). */
 
 #define MS 1000000ULL
 
@@ -18,6 +18,8 @@ enum test_ask {
 	TEST_ASK_ACTIVITY,
 	TEST_ASK_JUDGE,
 	TEST_ASK_DEBUG,
+	TEST_ASK_SAVE,
+	TEST_ASK_MOVED, /* the greeting of the one that goes on */
 	TEST_ASK_STOP
 };
 enum { TEST_ASKS_MAX = 4 };
@@ -39,6 +41,14 @@ struct test_attempt {
 	unsigned int nasks;
 	char *answer; /* CONTROL_REPLY_MAX bytes */
 	size_t answer_len;
+	/* Being moved: asked for, saved, and until the machine greets again. */
+	bool moving;
+	unsigned int moves; /* that come after this one */
+	struct loop_fd report; /* where the machine says that it is saved; fd -1: nowhere */
+	char report_text[1024];
+	size_t report_len;
+	const struct test_send *held[TEST_RULES_MAX];
+	unsigned int nheld;
 };
 
 /* From now on, `ns` later. */
@@ -51,6 +61,14 @@ void test_attempt_ask(struct test_attempt *a, enum test_ask what);
 /* Takes in what the machine answers: false when nothing more is there now. */
 bool test_attempt_hear(struct test_attempt *a);
 void test_attempt_on_control(struct loop_fd *src, uint32_t events);
+/* Types to the machine, or when it has been moved. */
+void test_attempt_send(struct test_attempt *a, const struct test_send *text);
+/* test_attempt_move.c: saves the machine, which goes on by itself then. */
+void test_attempt_move(struct test_attempt *a);
+/* The machine's answer to that; and it greets again. */
+void test_attempt_take_save(struct test_attempt *a, char *answer);
+void test_attempt_moved(struct test_attempt *a);
+void test_attempt_move_end(struct test_attempt *a); /* whatever is under way of it */
 /* Asks a silent machine what it does, now and from then on. */
 void test_attempt_poll(struct loop_timer *timer);
 

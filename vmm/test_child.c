@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 /* Both ends of everything: [0] ours, [1] the child's. */
 struct ends {
 	int console[2], messages[2], control[2];
+	int snapshot; /* of both */
 };
 
 static void close_end(const struct ends *ends, int side)
@@ -62,7 +65,7 @@ static void child(const struct ends *ends, pid_t parent, test_machine *machine,
 		_exit(EXIT_HOST);
 	close(ends->console[1]);
 	close(ends->messages[1]);
-	code = machine(test, name, ends->control[1]);
+	code = machine(test, name, ends->control[1], ends->snapshot);
 	fflush(NULL);
 	_exit(code);
 }
@@ -76,11 +79,22 @@ int test_child_start(struct test_child *out, test_machine *machine, const struct
 
 	if (err)
 		return err;
+	/* Nobody else's, so that what it names is opened again. */
+	ends.snapshot = memfd_create("snapshot", MFD_CLOEXEC);
+	if (ends.snapshot < 0 || fchmod(ends.snapshot, 0600)) {
+		err = -errno;
+		close_end(&ends, 0);
+		close_end(&ends, 1);
+		if (ends.snapshot >= 0)
+			close(ends.snapshot);
+		return err;
+	}
 	/* What is buffered is ours to write. */
 	fflush(NULL);
 	*out = (struct test_child){ .console = ends.console[0],
 				    .messages = ends.messages[0],
-				    .control = ends.control[0] };
+				    .control = ends.control[0],
+				    .snapshot = ends.snapshot };
 	out->pid = fork();
 	if (!out->pid)
 		child(&ends, parent, machine, test, name);
@@ -110,6 +124,7 @@ int test_child_end(struct test_child *child)
 	close(child->console);
 	close(child->messages);
 	close(child->control);
+	close(child->snapshot);
 	child->pid = -1;
 	return status;
 }

@@ -15,10 +15,13 @@ struct test_child {
 	pid_t pid; /* -1: none */
 	int pidfd; /* readable when it has ended */
 	int console, messages, control; /* our ends, non-blocking; owned, as pidfd */
+	int snapshot; /* a file that the machine may be saved to, which it has, too; owned */
 };
 
-/* What the process does: runs the machine `name` and returns the exit code. */
-typedef int test_machine(const struct test *test, const char *name, int control_fd);
+/* What the process does: runs the machine `name` and returns the exit code. One that was saved goes on
+ * out of `snapshot_fd`, and greets its client again. */
+typedef int test_machine(const struct test *test, const char *name, int control_fd,
+			 int snapshot_fd);
 
 /* Starts it; the caller has one thread. 0 or -errno, and nothing is left then. The child ends with this
  * process. */

@@ -26,6 +26,11 @@ static int parse_send(void *into, const char *arg, struct fail *fail)
 	return test_rules_send(&((struct test *)into)->rules, arg, fail);
 }
 
+static int parse_migrate(void *into, const char *arg, struct fail *fail)
+{
+	return test_rules_migrate(&((struct test *)into)->rules, arg, fail);
+}
+
 static int parse_report(void *into, const char *arg, struct fail *fail)
 {
 	struct test *test = into;
@@ -64,6 +69,11 @@ const struct opt test_options[] = {
 	  "one; "
 	  "repeatable, in order",
 	  .parse = parse_send },
+	{ "migrate-on", 0, OPT_PARSE, NULL, "REGEX",
+	  "save the machine when the console shows REGEX, and go on with what was saved; what is "
+	  "to be "
+	  "sent then comes after",
+	  .parse = parse_migrate },
 	{ "from-snapshot", 0, OPT_STR, NULL, "FILE",
 	  "do not boot: go on as a clone of this saved machine; of run's options only --name, "
 	  "--no-reboot, --log-file and --loglevel go with it",

@@ -148,6 +148,20 @@ static void free_pattern(struct test_pattern *p)
 {
 	regfree(&p->re);
 	free(p->text);
+	p->text = NULL;
+}
+
+int test_rules_migrate(struct test_rules *rules, const char *arg, struct fail *fail)
+{
+	int err = not_empty("migrate-on", arg, fail);
+
+	if (!err && rules->migrate.text)
+		free_pattern(&rules->migrate);
+	if (!err)
+		err = add(&rules->migrate, 0, "migrate-on", arg, fail);
+	if (err)
+		rules->migrate.text = NULL;
+	return err;
 }
 
 void test_rules_fini(struct test_rules *rules)
@@ -156,6 +170,8 @@ void test_rules_fini(struct test_rules *rules)
 		free_pattern(&rules->expects[--rules->nexpects]);
 	while (rules->nrejects)
 		free_pattern(&rules->rejects[--rules->nrejects]);
+	if (rules->migrate.text)
+		free_pattern(&rules->migrate);
 	while (rules->nsends) {
 		free_pattern(&rules->sends[--rules->nsends].at);
 		free(rules->sends[rules->nsends].data);

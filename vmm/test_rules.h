@@ -30,6 +30,7 @@ struct test_rules {
 	struct test_pattern expects[TEST_RULES_MAX], rejects[TEST_RULES_MAX];
 	struct test_send sends[TEST_RULES_MAX];
 	unsigned int nexpects, nrejects, nsends;
+	struct test_pattern migrate; /* text NULL: none */
 	bool any_order, no_default_rejects;
 };
 
@@ -48,6 +49,8 @@ int test_rules_reject(struct test_rules *rules, const char *arg, struct fail *fa
 /* TEXT@RE: TEXT may hold \n \r \t \e \\ \@ and \xHH; the first @ without a backslash ends it.
  * With no RE it is typed as soon as those before it are, the first one at the start. */
 int test_rules_send(struct test_rules *rules, const char *arg, struct fail *fail);
+/* The machine is moved at each line with RE; the last one given counts. */
+int test_rules_migrate(struct test_rules *rules, const char *arg, struct fail *fail);
 void test_rules_fini(struct test_rules *rules);
 
 #endif

@@ -43,6 +43,19 @@ static void look_expects(struct test_watch *w, const char *text, int flags)
 	}
 }
 
+/* What matches nothing is no place to move at. */
+static void look_migrate(struct test_watch *w, const char *text, int flags)
+{
+	size_t last = w->migrate_at;
+
+	while (w->rules->migrate.text &&
+	       look(w, &w->rules->migrate.re, text, &w->migrate_at, flags) &&
+	       w->migrate_at > last) {
+		last = w->migrate_at;
+		w->user.migrate(w->user.arg);
+	}
+}
+
 static void look_sends(struct test_watch *w, const char *text, int flags)
 {
 	while (w->nsent < w->rules->nsends &&
@@ -83,6 +96,7 @@ static void look_all(struct test_watch *w, const char *text, int flags)
 	look_rejects(w, text, flags);
 	if (w->rejected)
 		return;
+	look_migrate(w, text, flags);
 	look_sends(w, text, flags);
 	look_expects(w, text, flags);
 }
@@ -99,6 +113,7 @@ static void on_line(void *arg, const char *text, size_t fresh, bool whole)
 	look_all(w, text, whole ? 0 : REG_NOTEOL);
 	w->expect_at = behind(w->expect_at, whole);
 	w->send_at = behind(w->send_at, whole);
+	w->migrate_at = behind(w->migrate_at, whole);
 	w->rejected = w->rejected && !whole;
 	w->user.line(w->user.arg, text + fresh, whole);
 }
@@ -131,6 +146,7 @@ void test_watch_feed(struct test_watch *w, const void *data, size_t len)
 	test_lines_feed(&w->lines, data, len);
 	if (!w->lines.len)
 		return;
+	look_migrate(w, w->lines.text, REG_NOTEOL);
 	look_sends(w, w->lines.text, REG_NOTEOL);
 	look_expects(w, w->lines.text, REG_NOTEOL);
 }

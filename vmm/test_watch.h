@@ -17,6 +17,7 @@ enum { TEST_TEXT_MAX = 256 };
 struct test_watch_user {
 	void (*met)(void *arg, unsigned int expect);
 	void (*send)(void *arg, const struct test_send *send);
+	void (*migrate)(void *arg); /* before what is sent at the same place */
 	/* `name` is a default's, or the pattern; `line` shows it. Several can come. */
 	void (*rejected)(void *arg, const char *name, const char *line, bool panic);
 	/* A line to be kept: text that was not in one before. */
@@ -32,7 +33,7 @@ struct test_watch {
 	unsigned int ndefaults;
 	bool met[TEST_RULES_MAX];
 	unsigned int nmet, nsent;
-	size_t expect_at, send_at; /* in the line under way */
+	size_t expect_at, send_at, migrate_at; /* in the line under way */
 	bool rejected; /* in it */
 };
 

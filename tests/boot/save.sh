@@ -151,6 +151,16 @@ clones() {
 	refuse 'vmm test --from-snapshot, damaged' 3 'memory does not hold' test --from-snapshot snap --expect x
 }
 
+# A test that wants its machine moved, and to be told of it, as those of kvm-unit-tests do.
+moved() {
+	vmm test --nodefaults --name moved -m 4 -k hop.bin --migrate-on '^hop [1-3]$' --send 'x@^hop 1$' \
+		--send 'x@^hop 2$' --send 'x@^hop 3$' --expect '^hop 4$' --reject '^FAIL' >report 2>&1
+	check 'vmm test --migrate-on' "$(cat report)" test $? -eq 0
+	vmm test --nodefaults --name moved -m 4 -k hop.bin --migrate-on '^hop 1$' --timeout 3s \
+		--expect '^hop 2$' >report 2>&1
+	check 'vmm test --migrate-on, in vain' "$(cat report)" test $? -eq 124
+}
+
 now_ms() {
 	awk '{ print int($1 * 1000) }' /proc/uptime
 }
@@ -454,7 +464,7 @@ random() {
 	check 'the one between them is good' "$(cat out err)" cmp good wrong
 }
 
-groups='registers files pipes kept trust damaged random clones clock linux'
+groups='registers files pipes kept trust damaged random clones moved clock linux'
 while [ $# -gt 0 ]; do
 	case $1 in
 	hops=*) hops=${1#hops=} linux_hops=$(((${1#hops=} + 9) / 10)) ;;

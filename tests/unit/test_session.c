@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +33,12 @@ struct guest {
 	int code;
 	unsigned int asked;
 	bool waits;
+	int saved; /* where it waits for the byte */
+	bool refuses;
+	struct loop_work work;
+	struct loop_fd console; /* fd 0: not watched */
+	char keys[8];
+	unsigned int nkeys;
 };
 
 static void guest_stop(void *arg, bool force)
@@ -73,24 +80,57 @@ static void guest_debug(void *arg, struct json_out *out)
 	json_close(out, ']');
 }
 
+static void guest_saved(struct loop_work *work)
+{
+	loop_stop(container_of(work, struct guest, work)->loop);
+}
+
+static int guest_save(void *arg, struct control_files *files, bool keep_running, struct fail *why)
+{
+	static const char done[] = "{\"done\":1,\"total\":2}\n{\"ok\":true,\"bytes\":5}\n";
+	struct guest *g = arg;
+
+	if (g->refuses)
+		return fail_set(why, EXIT_CONFIG, -EBUSY, "it will not be saved");
+	ck_assert(files->n == 2 && !keep_running);
+	ck_assert_int_eq(pwrite(files->fd[0], "saved", 5, 0), 5);
+	ck_assert_int_eq(send(files->fd[1], done, sizeof(done) - 1, 0), sizeof(done) - 1);
+	g->saved = dup(files->fd[1]);
+	g->work.fn = guest_saved;
+	loop_post(g->loop, &g->work);
+	return 0;
+}
+
 static const struct control_ops guest_ops = {
+	.save = guest_save,
 	.stop = guest_stop,
 	.state = guest_state,
 	.activity = guest_activity,
 	.debug = guest_debug,
 };
 
+static int serve_guest(struct guest *g, int control_fd)
+{
+	const struct control_target target = { .name = "guest", .ops = &guest_ops, .arg = g };
+	struct control *control;
+
+	if (loop_create(&g->loop) || control_create(g->loop, -1, &target, &control) ||
+	    control_adopt(control, control_fd))
+		return EXIT_HOST;
+	if (g->console.fn && loop_fd_add(g->loop, &g->console))
+		return EXIT_HOST;
+	loop_run(g->loop);
+	loop_fd_del(g->loop, &g->console);
+	control_destroy(control);
+	loop_destroy(g->loop);
+	return g->code;
+}
+
 static int serve(int control_fd, bool waits)
 {
 	struct guest g = { .waits = waits };
-	const struct control_target target = { .name = "guest", .ops = &guest_ops, .arg = &g };
-	struct control *control;
 
-	if (loop_create(&g.loop) || control_create(g.loop, -1, &target, &control) ||
-	    control_adopt(control, control_fd))
-		return EXIT_HOST;
-	loop_run(g.loop);
-	return g.code;
+	return serve_guest(&g, control_fd);
 }
 
 static int ask_login(void)
@@ -113,7 +153,44 @@ static int fails_once(void)
 	return access(path, F_OK) ? fclose(fopen(path, "w")) + EXIT_VM_CRASH : EXIT_OK;
 }
 
-static int machine(const struct test *test, const char *name, int control_fd)
+/* The last of them has all that was sent, in order, once it has greeted. */
+static void take_keys(struct loop_fd *src, uint32_t events)
+{
+	struct guest *g = container_of(src, struct guest, console);
+
+	(void)events;
+	g->nkeys += (unsigned int)read(src->fd, g->keys + g->nkeys, 1);
+	if (g->nkeys == 2 && !memcmp(g->keys, "xy", 2))
+		say("gone on\n");
+}
+
+/* Says that it is saved, waits for the byte that says so, and goes on, greeting again. */
+static int moves(int control_fd, int snapshot_fd, unsigned int times)
+{
+	struct guest last = { .waits = true };
+	char byte = 0, keys[3], text[20];
+
+	for (unsigned int i = 0; i < times; i++) {
+		struct guest g = { .waits = true, .saved = -1, .refuses = !snapshot_fd };
+		int fd = dup(control_fd);
+
+		say("Now migrate\n");
+		if (serve_guest(&g, fd) || g.saved < 0)
+			return EXIT_HOST;
+		if (recv(g.saved, &byte, 1, 0) != 1 || byte != 'k')
+			return EXIT_VM_CRASH;
+		close(g.saved);
+		/* What is sent comes to one that goes on. */
+		if (!i && recv(STDIN_FILENO, keys, sizeof(keys), MSG_DONTWAIT) > 0)
+			return EXIT_VM_CRASH;
+		if (pread(snapshot_fd, text, 5, 0) != 5 || memcmp(text, "saved", 5))
+			return EXIT_VM_CRASH;
+	}
+	last.console = (struct loop_fd){ .fd = STDIN_FILENO, .events = EPOLLIN, .fn = take_keys };
+	return serve_guest(&last, control_fd);
+}
+
+static int machine(const struct test *test, const char *name, int control_fd, int snapshot_fd)
 {
 	const char *kind = test->run.kernel;
 
@@ -140,6 +217,10 @@ static int machine(const struct test *test, const char *name, int control_fd)
 		raise(SIGKILL);
 	} else if (!strcmp(kind, "once")) {
 		return fails_once();
+	} else if (!strcmp(kind, "moves")) {
+		return moves(control_fd, snapshot_fd, 2);
+	} else if (!strcmp(kind, "stays")) {
+		return moves(control_fd, 0, 1);
 	} else if (!strcmp(kind, "name")) {
 		say(name);
 		say("\n");
@@ -250,6 +331,10 @@ static const struct {
 	{ "-k|33|--repeat|2|--jobs|2", 33, { "FAIL test.2", "0 passed, 2 failed" } },
 	{ "-k|33|--retries|2", 33, { "3 attempts" } },
 	{ "-k|once|--retries|2", 0, { "PASS test", "flaky: attempt 2", "1 passed, 0 failed" } },
+	{ "-k|moves|--migrate-on|^Now mig|--send|x@^Now|--send|y@^Now|--expect|gone on",
+	  0,
+	  { "PASS" } },
+	{ "-k|stays|--migrate-on|^Now mig|--expect|x", 4, { "it will not be saved" } },
 	{ "-k|name|--name|box|--expect|^box$", 0, { "PASS box" } },
 	{ "-k|good|-m|1T", 2, { "MiB of memory, of which this host has" } },
 };

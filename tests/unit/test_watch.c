@@ -37,6 +37,12 @@ static void on_send(void *arg, const struct test_send *send)
 	say("send %s;", text);
 }
 
+static void on_migrate(void *arg)
+{
+	(void)arg;
+	say("%s;", "migrate");
+}
+
 static void on_reject(void *arg, const char *name, const char *line, bool panic)
 {
 	(void)arg;
@@ -53,7 +59,9 @@ static void on_line(void *arg, const char *text, bool whole)
 
 static void start(void)
 {
-	const struct test_watch_user user = { on_met, on_send, on_reject, on_line, NULL };
+	const struct test_watch_user user = {
+		on_met, on_send, on_migrate, on_reject, on_line, NULL
+	};
 
 	seen[0] = 0;
 	ck_assert_int_eq(test_watch_init(&watch, &rules, &user), 0);
@@ -188,6 +196,44 @@ START_TEST(sends)
 	saw("");
 	feed("# ");
 	saw("send off;");
+}
+END_TEST
+
+START_TEST(nothing_to_migrate_at)
+{
+	ck_assert_int_eq(test_rules_migrate(&rules, "x*", NULL), 0);
+	ck_assert_int_eq(test_rules_migrate(&rules, "", NULL), -EINVAL);
+	start();
+	feed("abc\n\n");
+	saw("");
+}
+END_TEST
+
+START_TEST(bad_migrate)
+{
+	ck_assert_int_eq(test_rules_migrate(&rules, "good", NULL), 0);
+	ck_assert_int_eq(test_rules_migrate(&rules, "(", NULL), -EINVAL);
+	start();
+	feed("good\n");
+	saw("");
+}
+END_TEST
+
+/* Before what is sent at the same place; at each match, once. */
+START_TEST(migrates_once_a_match)
+{
+	ck_assert_int_eq(test_rules_migrate(&rules, "never", NULL), 0);
+	ck_assert_int_eq(test_rules_migrate(&rules, "Now migrate", NULL), 0);
+	ck_assert_int_eq(test_rules_send(&rules, "k@migrate", NULL), 0);
+	start();
+	feed("Now mig");
+	saw("");
+	feed("rate the VM");
+	saw("migrate;send k;");
+	feed(", then\n");
+	saw("");
+	feed("Now migrate Now migrate\n");
+	saw("migrate;migrate;");
 }
 END_TEST
 
@@ -389,6 +435,9 @@ int main(void)
 	tcase_add_test(tc, anchors);
 	tcase_add_test(tc, sends);
 	tcase_add_test(tc, sends_at_once);
+	tcase_add_test(tc, migrates_once_a_match);
+	tcase_add_test(tc, nothing_to_migrate_at);
+	tcase_add_test(tc, bad_migrate);
 	tcase_add_loop_test(tc, default_rejects, 0, NLINES);
 	tcase_add_test(tc, rejected_before_expected);
 	tcase_add_test(tc, long_lines);
