@@ -105,6 +105,33 @@ START_TEST(read_only_file)
 }
 END_TEST
 
+/* A machine that moves: the disk is open at both sides, and locked at one. */
+START_TEST(a_lock_changes_hands)
+{
+	struct disk *there = open_disk((struct disk_config){ 0 });
+	struct disk *here = open_disk((struct disk_config){ .unlocked = true });
+	struct fail why = { 0 }, fail = { 0 };
+
+	ck_assert_int_eq(disk_lock(here, true, &why), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(why.text, "in use"));
+	ck_assert_int_eq(disk_lock(there, true, &fail), 0);
+	ck_assert_int_eq(disk_lock(there, false, &fail), 0);
+	ck_assert_int_eq(disk_lock(here, true, &fail), 0);
+	ck_assert_int_eq(disk_lock(there, true, NULL), -EBUSY);
+	refused(path, false, "in use");
+	disk_close(here);
+	ck_assert_int_eq(disk_lock(there, true, &fail), 0);
+	disk_close(there);
+	/* An overlay's image is only read. */
+	there = open_disk((struct disk_config){ .snapshot = true });
+	here = open_disk((struct disk_config){ .snapshot = true, .unlocked = true });
+	ck_assert_int_eq(disk_lock(here, true, &fail), 0);
+	disk_close(there);
+	refused(path, false, "in use");
+	disk_close(here);
+}
+END_TEST
+
 START_TEST(locks)
 {
 	struct disk *first = open_disk((struct disk_config){ 0 }), *second;
@@ -604,6 +631,7 @@ int main(void)
 	tcase_add_test(opening, not_an_image);
 	tcase_add_test(opening, bad_sizes);
 	tcase_add_test(opening, read_only_file);
+	tcase_add_test(opening, a_lock_changes_hands);
 	tcase_add_test(opening, locks);
 	tcase_add_test(opening, no_direct_io);
 	tcase_add_loop_test(opening, discard_makes_holes, 0, 2);
