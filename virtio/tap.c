@@ -96,8 +96,21 @@ static int tap_filter(struct net_backend *be, const struct tun_filter *filter)
 		       : 0;
 }
 
+/* A tap may outlive us: who has it next is not to miss what our guest did not want, nor to be given
+ * what only our guest understood. */
+static void undo(const struct net_backend *be)
+{
+	const struct tun_filter all = { .count = 0 };
+
+	if (!be->headers || be->fd[0] < 0)
+		return;
+	ioctl(be->fd[0], TUNSETTXFILTER, &all);
+	ioctl(be->fd[0], TUNSETOFFLOAD, 0UL);
+}
+
 static void close_all(struct tap *tap)
 {
+	undo(&tap->be);
 	for (unsigned int i = 0; i < tap->be.pairs; i++) {
 		if (tap->owned && tap->be.fd[i] >= 0)
 			close(tap->be.fd[i]);

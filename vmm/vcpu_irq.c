@@ -24,6 +24,8 @@ void vcpu_irq_enter(struct vcpu *vcpu)
 {
 	const unsigned int inputs = atomic_load(&vcpu->inputs);
 
+	if (inputs == vcpu->driven)
+		return;
 	for (unsigned int input = KVM_ARM_IRQ_CPU_IRQ; input <= KVM_ARM_IRQ_CPU_FIQ; input++)
 		if ((inputs ^ vcpu->driven) >> input & 1)
 			kvm_irq_line(&vcpu->vm->kvm,

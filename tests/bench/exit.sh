@@ -21,11 +21,11 @@ once() {
 
 # char_exits WHO: to userspace, for 1024 characters, in $user.
 char_exits() {
-	for n in 2000 12000; do
+	for n in 20000 120000; do
 		exits "$1" -k exits.bin -p "op=char n=$n"
 		userspace_exits "$1"
 	done >user
-	user=$(awk '{ v[NR] = $1 } END { printf "%.1f", (v[2] - v[1]) * 1024 / 10000 }' user)
+	user=$(awk '{ v[NR] = $1 } END { printf "%.1f", (v[2] - v[1]) * 1024 / 100000 }' user)
 }
 
 for op in read write char; do

@@ -59,8 +59,6 @@ net() {
 	fi
 	kill $machine
 	wait $machine 2>/dev/null
-	# The next one has another address.
-	ip neigh flush dev tap0
 }
 
 tunctl -t tap0 >/dev/null
