@@ -53,7 +53,10 @@ else
 	guest 'smp 20'     13 '-c 20' 'smp: 20 cpus'
 	limit=60
 	args='its=kernel' guest 'its kernel' 38 '--irqchip gicv3-its -c 2'
-	args='its=user' guest 'its user' 40 '--irqchip gicv3-its --its user -c 2 --loglevel error'
+	args='its=user' guest 'its user' 40 "--irqchip gicv3-its --its user -c 2 --loglevel error \
+		--trace its --inject its:SYNC=E_ITS_INV_UNMAPPED_INTERRUPT@2"
+	check 'its user, injected' "$(grep -c injected err) times" \
+		test "$(grep -c ' its SYNC cpu=0 -> E_ITS_INV_UNMAPPED_INTERRUPT (injected)$' err)" -eq 1
 	limit=20
 	args='spis=960' guest 'spis gicv3-its' 3 '--irqchip gicv3-its --spis 960'
 	args='cpus=256' guest 'redist 256' 3 '--irqchip gicv3 -c 256'
