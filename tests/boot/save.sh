@@ -227,7 +227,7 @@ overlay() {
 # With an interrupt controller whose state is ours.
 user_gic() {
 	registers --irqchip gicv2-user
-	linux --irqchip gicv2-user
+	linux -d a.ext4 --irqchip gicv2-user
 }
 
 # --- what is in the file ---------------------------------------------------------------------------
