@@ -54,6 +54,7 @@ ended() {
 
 fresh() {
 	rm -f in out err sock
+	: >sent
 	mkfifo in
 	: >out
 	: >err
@@ -300,6 +301,21 @@ disks() {
 	goes_on 'with its disk: goes on'
 }
 
+# The destination's last word, the third behind a head of 16 bytes, is lost.
+undecided() {
+	begin u0
+	# shellcheck disable=SC2086
+	check 'a lost receipt: 6' "$(cat sent)" send 6 $slow u0 'exec:vmm receive --name u1 - 2>err1 | dd bs=1 count=120 2>/dev/null'
+	check 'a lost receipt: said' "$(cat sent)" grep -q 'stands still' sent
+	check 'a lost receipt: it runs there' "$(vmm list)" is u1 running
+	check 'a lost receipt: and not here' "$(vmm list)" is u0 undecided
+	vmm save u0 snap 2>refused
+	check 'a lost receipt: nothing but a decision' "$(cat refused)" grep -q 'may run elsewhere' refused
+	vmm stop u0
+	check 'a lost receipt: stop' "$(cat err)" ended 36
+	vmm stop --force u1
+}
+
 # in_use OPTION...: no other machine could have that now.
 in_use() {
 	vmm run --nodefaults -k hop.bin -m 8 "$@" </dev/null 2>&1 | grep -q 'in use'
@@ -359,7 +375,7 @@ tcp() {
 	ended 143
 }
 
-groups='registers ways faults disks nets linux messages'
+groups='registers ways faults disks nets undecided linux messages'
 while [ $# -gt 0 ]; do
 	case $1 in
 	hops=*) hops=${1#hops=} linux_hops=$(((${1#hops=} + 9) / 10)) ;;
