@@ -224,7 +224,7 @@ tap() {
 	mkfifo /hold
 	exec 3<>/hold
 	echo "received: $(nc 10.9.0.1 5001 <&3 | md5sum)"
-	nc 10.9.0.1 5001 <&3 | nc 10.9.0.1 5002
+	nc 10.9.0.1 5003 <&3 | nc 10.9.0.1 5002
 	for way in '' -R; do
 		# shellcheck disable=SC2086
 		chroot /newroot iperf3 -c 10.9.0.1 -t 2 -P 4 $way | sed -n "s/^.SUM.* \([0-9.]* .bits.sec\).*receiver/iperf$way: \1/p"
@@ -250,7 +250,7 @@ user() {
 	mkfifo /hold
 	exec 3<>/hold
 	echo "received: $(nc 10.8.0.1 5001 <&3 | md5sum)"
-	nc 10.8.0.1 5001 <&3 | nc 10.8.0.1 5002
+	nc 10.8.0.1 5003 <&3 | nc 10.8.0.1 5002
 	nc -w 1 10.8.0.1 22 <&3 && return 1
 	nc -l -p 80 -e cat &
 	mount -t tmpfs tmp /newroot/tmp && mount -o bind /dev /newroot/dev || return 1

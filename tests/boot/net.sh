@@ -59,15 +59,17 @@ EOF
 	chmod 755 /usr/bin/iperf3
 }
 
-# serve: gives what is in `sent` twice at port 5001, and takes `returned` at 5002.
+# serve: gives what is in `sent` at ports 5001 and 5003, and takes `returned` at 5002.
 serve() {
 	head -c $((size * 1048576)) /dev/urandom >sent
 	sum=$(md5sum <sent)
 	# busybox nc gives up when its input ends first: this one does not.
 	[ -e hold ] || mkfifo hold
 	exec 6<>hold
-	{ nc -l -p 5001 <sent; nc -l -p 5001 <sent; } >/dev/null &
+	nc -l -p 5001 <sent >/dev/null &
 	servers=$!
+	nc -l -p 5003 <sent >/dev/null &
+	servers="$servers $!"
 	nc -l -p 5002 >returned <&6 &
 	servers="$servers $!"
 }
