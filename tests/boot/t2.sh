@@ -138,19 +138,22 @@ net() {
 	net_end 'tcp to the host'
 }
 
-# An interrupt controller under everything that interrupts: `irqchip KIND TRANSPORT:CPUS...`.
+# An interrupt controller under everything that interrupts: `irqchip KIND TRANSPORT:CPUS...`; KIND
+# may be followed by further options.
 irqchip() {
 	kind=$1
 	shift
 	limit=300
 	for row; do
 		transport=${row%:*} cpus=${row#*:} through=GIC-0
+		[ "${kind#gicv3}" = "$kind" ] || through=GICv3
 		[ "$transport" = mmio ] || through=MSI
 		name="$kind, $transport, $cpus CPUs"
 		head -c 8388608 /dev/zero >pci.raw
 		net_begin
+		# shellcheck disable=SC2086
 		linux irqchip -c "$cpus" -d pci.raw -n mode=tap,tapif=tap0 \
-			--virtio-transport "$transport" --irqchip "$kind"
+			--virtio-transport "$transport" --irqchip $kind
 		expect "$name, disk" 0 "irq: .*$through.* virtio0.*" 'enough: 1' 'moved to 1: 1' \
 			'moved to 0: 1' "vda: $(head -c 4194304 pci.raw | sha256sum)"
 		expect "$name, network" 0 "received: $sum" 'net: 1' \
@@ -161,7 +164,15 @@ irqchip() {
 	limit=90
 }
 
-gicv2() {
+# All that the host can do.
+irqchips() {
+	if grep -q GICv3 /proc/interrupts; then
+		irqchip gicv3-its mmio:2 pci:2 pci:4
+		irqchip 'gicv3-its --its user' pci:2 pci:4
+	else
+		irqchip gicv2 mmio:2 mmio:4
+		irqchip gicv2m pci:2 pci:4
+	fi
 	irqchip gicv2-user mmio:2 mmio:4 pci:2 pci:4
 }
 
