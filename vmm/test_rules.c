@@ -155,7 +155,7 @@ int test_rules_migrate(struct test_rules *rules, const char *arg, struct fail *f
 {
 	int err = not_empty("migrate-on", arg, fail);
 
-	if (!err && rules->migrate.text)
+	if (rules->migrate.text)
 		free_pattern(&rules->migrate);
 	if (!err)
 		err = add(&rules->migrate, 0, "migrate-on", arg, fail);
