@@ -59,6 +59,8 @@ else
 		test "$(grep -c ' its SYNC cpu=0 -> E_ITS_INV_UNMAPPED_INTERRUPT (injected)$' err)" -eq 1
 	limit=20
 	args='spis=960' guest 'spis gicv3-its' 3 '--irqchip gicv3-its --spis 960'
+	guest 'gicv3'                21 '--irqchip gicv3'
+	guest 'gicv3 gicv3-its'      21 '--irqchip gicv3-its'
 	args='cpus=256' guest 'redist 256' 3 '--irqchip gicv3 -c 256'
 	args='cpus=124 its=1' guest 'redist 124' 3 '--irqchip gicv3-its -c 124'
 fi
