@@ -87,11 +87,13 @@ stop_serving() {
 }
 
 # From the host into the guest: a file there and back, and datagrams, of which none should be lost.
+# busybox nc does not read while it cannot write: no more than all buffers on the way hold.
 call_guest() {
 	mkfifo feed
 	exec 7<>feed
-	cat sent >&7 &
-	nc 127.0.0.1 8080 <&7 | { head -c $((size * 1048576)) >echoed; kill $(pidof nc); }
+	head -c 4194304 sent >back
+	cat back >&7 &
+	nc 127.0.0.1 8080 <&7 | { head -c 4194304 >echoed; kill $(pidof nc); }
 	iperf3 -u -c 127.0.0.1 -p 8081 -n 100K -l 1000 -b 1M >datagrams 2>&1
 }
 
@@ -109,7 +111,7 @@ user() {
 	expect 'user: ping' 0 'ping: 5 packets transmitted, 5 packets received, 0% packet loss'
 	expect 'user: tcp to the guest' 0 "received: $sum" 'test: exit 0'
 	check 'user: tcp to the host' 'what came back differs' cmp sent returned
-	check 'user: tcp by a forwarded port' 'what came back differs' cmp sent echoed
+	check 'user: tcp by a forwarded port' 'what came back differs' cmp back echoed
 	check 'user: udp by a forwarded port' "$(cat datagrams)" \
 		grep -q ' 0/[0-9]* (0%)  *receiver' datagrams
 	expect 'user: passt ends, link goes down' 0 'link down' \
