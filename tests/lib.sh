@@ -106,3 +106,56 @@ expect() {
 	done
 	pass "$case_name"
 }
+
+# --- on the host: machines one after the other, that share a console ------------------------------
+
+# lines FILE PATTERN [COUNT]: whether so many whole lines of FILE match.
+lines() {
+	[ "$(tr -d '\r' <"$1" | grep -acxE -e "$2")" -ge "${3:-1}" ]
+}
+
+# line FILE PATTERN [COUNT]: waits until so many do; false when process $pid has ended without.
+line() {
+	until lines "$@"; do
+		if ! kill -0 "$pid" 2>/dev/null; then
+			lines "$@"
+			return
+		fi
+		usleep 10000
+	done
+}
+
+# state NAME STATE: waits until the machine is listed so; false when process $pid has ended.
+state() {
+	until vmm list | grep -q "^$1 .* $2"; do
+		kill -0 "$pid" 2>/dev/null || return 1
+	done
+}
+
+# is NAME STATE: whether the machine is listed so.
+is() {
+	vmm list | grep -q "^$1 .* $2"
+}
+
+# start COMMAND...: a machine with its input from the pipe `in`, its output added to `out`.
+start() {
+	timeout "${limit:-300}" vmm "$@" <in >>out 2>>err &
+	pid=$!
+}
+
+# ended CODE [PID]: waits for a machine's end.
+ended() {
+	wait "${2:-$pid}"
+	status=$?
+	[ $status -eq "$1" ]
+}
+
+# fresh: empty files, and a new pipe.
+fresh() {
+	rm -f in out err sock
+	: >sent
+	mkfifo in
+	: >out
+	: >err
+	exec 4<>in
+}

@@ -15,6 +15,8 @@
 #include "vmm/control_print.h"
 #include "vmm/core/opts.h"
 
+enum { LIST_MS = 2000 };
+
 #define AT(field) .offset = offsetof(struct control_args, field)
 
 static const struct opt no_options[] = { { 0 } };
@@ -116,53 +118,22 @@ static int do_list(const struct control_args *args, struct fail *fail)
 
 /* --- one request ------------------------------------------------------------------------------ */
 
-int control_request(struct control_conn *conn, const char *line, struct json_object *obj,
-		    struct fail *fail)
-{
-	const struct json_field *ok;
-	const char *why;
-	char *reply;
-	int err = control_ask(conn, line, &reply, fail);
-
-	if (err)
-		return err;
-	if (json_parse(reply, obj))
-		return fail_set(fail, EXIT_HOST, -EPROTO, "the machine's answer makes no sense");
-	ok = json_get(obj, "ok");
-	if (ok && ok->num)
-		return 0;
-	why = json_get_str(obj, "error");
-	return fail_set(fail, EXIT_CONFIG, -EINVAL, "the machine refuses: %s", why ? why : "?");
-}
-
-int control_simple(const struct control_args *args, const char *line, struct fail *fail)
-{
-	struct control_conn *conn = NULL;
-	struct json_object obj;
-	int err = control_open(args->name, ANSWER_MS, &conn, fail);
-
-	if (!err)
-		err = control_request(conn, line, &obj, fail);
-	control_close(conn);
-	return err;
-}
-
 static int do_pause(const struct control_args *args, struct fail *fail)
 {
-	return control_simple(args, "{\"command\":\"pause\"}", fail);
+	return control_demand(args->name, "{\"command\":\"pause\"}", NULL, 0, fail);
 }
 
 static int do_resume(const struct control_args *args, struct fail *fail)
 {
-	return control_simple(args,
+	return control_demand(args->name,
 			      args->take ? "{\"command\":\"resume\",\"take_ownership\":true}"
 					 : "{\"command\":\"resume\"}",
-			      fail);
+			      NULL, 0, fail);
 }
 
 static int do_reset(const struct control_args *args, struct fail *fail)
 {
-	return control_simple(args, "{\"command\":\"reset\"}", fail);
+	return control_demand(args->name, "{\"command\":\"reset\"}", NULL, 0, fail);
 }
 
 /* Returns when the machine has ended: by its power-off, or by its --grace. */
@@ -172,7 +143,7 @@ static int do_stop(const struct control_args *args, struct fail *fail)
 		args->force ? "{\"command\":\"stop\",\"force\":true}" : "{\"command\":\"stop\"}";
 	struct control_conn *conn = NULL;
 	struct json_object obj;
-	int err = control_open(args->name, ANSWER_MS, &conn, fail);
+	int err = control_open(args->name, CONTROL_ANSWER_MS, &conn, fail);
 
 	if (!err)
 		err = control_request(conn, line, &obj, fail);
@@ -192,7 +163,7 @@ static int do_console(const struct control_args *args, struct fail *fail)
 	const struct json_field *missed;
 	struct control_conn *conn = NULL;
 	struct json_object obj;
-	int err = control_open(args->name, ANSWER_MS, &conn, fail);
+	int err = control_open(args->name, CONTROL_ANSWER_MS, &conn, fail);
 
 	if (!err)
 		err = control_request(conn, line, &obj, fail);
@@ -231,7 +202,7 @@ static int do_ctl(const struct control_args *args, struct fail *fail)
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t len;
-	int err = control_open(args->name, ANSWER_MS, &conn, fail);
+	int err = control_open(args->name, CONTROL_ANSWER_MS, &conn, fail);
 
 	if (!err && args->line)
 		err = ctl_line(conn, args->line, fail);
@@ -252,7 +223,7 @@ static int do_debug(const struct control_args *args, struct fail *fail)
 {
 	struct control_conn *conn = NULL;
 	struct json_object obj;
-	int err = control_open(args->name, ANSWER_MS, &conn, fail);
+	int err = control_open(args->name, CONTROL_ANSWER_MS, &conn, fail);
 
 	if (!err)
 		err = control_request(conn, "{\"command\":\"debug\"}", &obj, fail);

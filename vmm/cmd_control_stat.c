@@ -34,7 +34,7 @@ int control_do_resize(const struct control_args *args, struct fail *fail)
 	if (args->more)
 		json_uint(&out, "size", size);
 	json_close(&out, '}');
-	return control_simple(args, line, fail);
+	return control_demand(args->name, line, NULL, 0, fail);
 }
 
 /* The members of the device that is one. */
@@ -74,9 +74,9 @@ int control_do_balloon(const struct control_args *args, struct fail *fail)
 			return bad_size(args->line, fail);
 		snprintf(line, sizeof(line), "{\"command\":\"balloon\",\"size\":%llu}",
 			 (unsigned long long)size);
-		return control_simple(args, line, fail);
+		return control_demand(args->name, line, NULL, 0, fail);
 	}
-	err = control_open(args->name, ANSWER_MS, &conn, fail);
+	err = control_open(args->name, CONTROL_ANSWER_MS, &conn, fail);
 	if (!err)
 		err = control_request(conn, "{\"command\":\"stat\"}", &obj, fail);
 	if (!err)
@@ -150,7 +150,7 @@ int control_do_stat(const struct control_args *args, struct fail *fail)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"'%s': SECONDS are a number from 1 to 86400, with --watch",
 				args->line);
-	err = control_open(args->name, ANSWER_MS, &conn, fail);
+	err = control_open(args->name, CONTROL_ANSWER_MS, &conn, fail);
 	if (!err)
 		err = args->watch ? stat_watch(conn, args, seconds, fail)
 				  : stat_once(conn, args->json, false, fail);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,86 +9,61 @@
 #include "vmm/command_options.h"
 #include "vmm/commands.h"
 #include "vmm/control_client.h"
-#include "vmm/core/json.h"
+#include "vmm/control_report.h"
 #include "vmm/core/opts.h"
 #include "vmm/snapshot_target.h"
 
-enum { ANSWER_MS = 30000, LINE = 1024 };
-
 static void show_progress(const struct json_object *obj)
 {
-	const struct json_field *done = json_get(obj, "done"), *total = json_get(obj, "total");
+	int64_t total = control_report_number(obj, "total");
 
-	if (!done || !total || total->num <= 0)
+	if (total <= 0)
 		return;
-	fprintf(stderr, isatty(STDERR_FILENO) ? "\r%3lld %% of %lld MiB" : "%lld %% of %lld MiB\n",
-		(long long)(done->num * 100 / total->num), (long long)(total->num >> 20));
+	fprintf(stderr,
+		isatty(STDERR_FILENO) ? "\r%3" PRId64 " %% of %" PRId64 " MiB"
+				      : "%" PRId64 " %% of %" PRId64 " MiB\n",
+		control_report_number(obj, "done") * 100 / total, total >> 20);
 }
 
-/* The last line says how it ended: 0, or the machine's own reason. */
-static int take_end(const struct json_object *obj, struct fail *fail)
+static int take_end(bool ok, unsigned int code, const char *why, struct fail *fail)
 {
-	const struct json_field *ok = json_get(obj, "ok"), *code = json_get(obj, "code");
-	const char *why = json_get_str(obj, "error");
-
-	if (ok && ok->num)
+	if (ok)
 		return 0;
-	return fail_set(fail, code && code->num == EXIT_CONFIG ? EXIT_CONFIG : EXIT_HOST, -EIO,
+	return fail_set(fail, code == EXIT_CONFIG ? EXIT_CONFIG : EXIT_HOST, -EIO,
 			"the machine was not saved: %s", why ? why : "it does not say why");
 }
 
 static int follow(FILE *report, const struct save_args *args, struct fail *fail)
 {
-	char line[LINE], copy[LINE];
-	struct json_object obj;
+	const struct control_listener listener = {
+		.progress = show_progress,
+		.ended = take_end,
+		.json = !args->json	  ? NULL
+			: args->to_stdout ? stderr
+					  : stdout,
+	};
+	int err = control_report_follow(report, &listener, fail);
 
-	while (fgets(line, sizeof(line), report)) {
-		line[strcspn(line, "\n")] = 0;
-		memcpy(copy, line, sizeof(copy));
-		if (json_parse(line, &obj))
-			break;
-		if (!json_get(&obj, "ok")) {
-			show_progress(&obj);
-			continue;
-		}
-		if (isatty(STDERR_FILENO))
-			fputs("\r\033[K", stderr);
-		if (args->json)
-			fprintf(args->to_stdout ? stderr : stdout, "%s\n", copy);
-		return take_end(&obj, fail);
-	}
-	return fail_set(fail, EXIT_HOST, -EPIPE, "the machine has ended before it was saved");
+	if (err && !fail->text[0])
+		fail_set(fail, EXIT_HOST, err, "the machine has ended before it was saved");
+	return err;
 }
 
 /* Asks the machine, and gives the socket on which it reports: the descriptor, or -errno. */
 static int ask(const char *name, int fd, const struct save_args *args, struct fail *fail)
 {
-	const char *line = args->keep_running ? "{\"command\":\"save\",\"keep_running\":true}"
-					      : "{\"command\":\"save\"}";
-	struct control_conn *conn = NULL;
-	const struct json_field *ok;
-	struct json_object obj;
 	int pair[2], fds[2], err;
-	const char *why;
-	char *reply;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return fail_set(fail, EXIT_HOST, -errno, "cannot make a socket: %s",
 				strerror(errno));
 	fds[0] = fd;
 	fds[1] = pair[1];
-	err = control_open(name, ANSWER_MS, &conn, fail);
-	if (!err)
-		err = control_ask_files(conn, line, fds, 2, &reply, fail);
+	err = control_demand(name,
+			     args->keep_running ? "{\"command\":\"save\",\"keep_running\":true}"
+						: "{\"command\":\"save\"}",
+			     fds, 2, fail);
 	close(pair[1]);
-	if (!err) {
-		ok = json_parse(reply, &obj) ? NULL : json_get(&obj, "ok");
-		why = ok && !ok->num ? json_get_str(&obj, "error") : NULL;
-		if (!ok || !ok->num)
-			err = fail_set(fail, EXIT_CONFIG, -EINVAL, "the machine refuses: %s",
-				       why ? why : "?");
-	}
-	control_close(conn);
 	if (err)
 		close(pair[0]);
 	return err ? err : pair[0];

@@ -11,23 +11,16 @@
 #include "vmm/command_options.h"
 #include "vmm/commands.h"
 #include "vmm/control_client.h"
-#include "vmm/core/json.h"
+#include "vmm/control_report.h"
 #include "vmm/migrate_link.h"
 
 /* Opens the link and hands it to the machine, which does the rest and says how it goes. */
 
-enum { ANSWER_MS = 30000, LINE = 1024 };
-
-static int64_t member(const struct json_object *obj, const char *name)
-{
-	const struct json_field *field = json_get(obj, name);
-
-	return field ? field->num : 0;
-}
+enum { LINE = 1024 };
 
 static void show_progress(const struct json_object *obj)
 {
-	int64_t total = member(obj, "total");
+	int64_t total = control_report_number(obj, "total");
 
 	if (total <= 0)
 		return;
@@ -36,46 +29,36 @@ static void show_progress(const struct json_object *obj)
 					" MiB sent, %" PRId64 " MiB/s"
 				      : "round %" PRId64 ", %" PRId64 " %%, %" PRId64
 					" MiB sent, %" PRId64 " MiB/s\n",
-		member(obj, "rounds"), member(obj, "done") * 100 / total,
-		member(obj, "bytes") >> 20, member(obj, "rate") >> 20);
+		control_report_number(obj, "rounds"),
+		control_report_number(obj, "done") * 100 / total,
+		control_report_number(obj, "bytes") >> 20,
+		control_report_number(obj, "rate") >> 20);
 }
 
-/* The machine's own reason. */
-static int take_end(const struct json_object *obj, struct fail *fail)
+static int take_end(bool ok, unsigned int code, const char *why, struct fail *fail)
 {
-	const struct json_field *ok = json_get(obj, "ok"), *code = json_get(obj, "code");
-	const char *why = json_get_str(obj, "error");
-
-	if (ok && ok->num)
+	if (ok)
 		return 0;
-	return fail_set(
-		fail, code && code->num == EXIT_UNDECIDED ? EXIT_UNDECIDED : EXIT_MIGRATION, -EIO,
-		code && code->num == EXIT_UNDECIDED ? "the machine stands still: %s"
-						    : "the machine was not sent, and goes on: %s",
-		why ? why : "it does not say why");
+	return fail_set(fail, code == EXIT_UNDECIDED ? EXIT_UNDECIDED : EXIT_MIGRATION, -EIO,
+			code == EXIT_UNDECIDED ? "the machine stands still: %s"
+					       : "the machine was not sent, and goes on: %s",
+			why ? why : "it does not say why");
 }
 
 static int follow(FILE *report, const struct send_args *args, bool one_way, struct fail *fail)
 {
-	char line[LINE], copy[LINE];
-	struct json_object obj;
+	const struct control_listener listener = {
+		.progress = show_progress,
+		.ended = take_end,
+		.json = !args->json ? NULL
+			: one_way   ? stderr
+				    : stdout,
+	};
+	int err = control_report_follow(report, &listener, fail);
 
-	while (fgets(line, sizeof(line), report)) {
-		line[strcspn(line, "\n")] = 0;
-		memcpy(copy, line, sizeof(copy));
-		if (json_parse(line, &obj))
-			break;
-		if (!json_get(&obj, "ok")) {
-			show_progress(&obj);
-			continue;
-		}
-		if (isatty(STDERR_FILENO))
-			fputs("\r\033[K", stderr);
-		if (args->json)
-			fprintf(one_way ? stderr : stdout, "%s\n", copy);
-		return take_end(&obj, fail);
-	}
-	return fail_set(fail, EXIT_MIGRATION, -EPIPE, "the machine has ended before it was sent");
+	if (err && !fail->text[0])
+		fail_set(fail, EXIT_MIGRATION, err, "the machine has ended before it was sent");
+	return err;
 }
 
 static void request(const struct send_args *args, bool one_way, char *line, size_t cap)
@@ -91,29 +74,6 @@ static void request(const struct send_args *args, bool one_way, char *line, size
 	json_bool(&out, "verify", args->verify);
 	json_bool(&out, "one_way", one_way);
 	json_close(&out, '}');
-}
-
-static int ask(const char *name, const char *line, const int *fds, struct fail *fail)
-{
-	struct control_conn *conn = NULL;
-	const struct json_field *ok;
-	struct json_object obj;
-	const char *why;
-	char *reply;
-	int err = control_open(name, ANSWER_MS, &conn, fail);
-
-	if (!err)
-		err = fds ? control_ask_files(conn, line, fds, 2, &reply, fail)
-			  : control_ask(conn, line, &reply, fail);
-	if (!err) {
-		ok = json_parse(reply, &obj) ? NULL : json_get(&obj, "ok");
-		why = ok && !ok->num ? json_get_str(&obj, "error") : NULL;
-		if (!ok || !ok->num)
-			err = fail_set(fail, EXIT_CONFIG, -EINVAL, "the machine refuses: %s",
-				       why ? why : "?");
-	}
-	control_close(conn);
-	return err;
 }
 
 /* The machine hears of our end by the end of the socket, and stays: Ctrl-C cancels. */
@@ -135,7 +95,7 @@ static int send_machine(const char *name, const char *uri, const struct send_arg
 		fds[0] = link.out;
 		fds[1] = pair[1];
 		request(args, link.one_way, line, sizeof(line));
-		err = ask(name, line, fds, fail);
+		err = control_demand(name, line, fds, 2, fail);
 		migrate_link_close(&link);
 	}
 	close(pair[1]);
@@ -166,7 +126,7 @@ int cmd_send(int argc, char **argv)
 			 "which machine, and to where? usage: vmm send NAME ADDRESS, or vmm send "
 			 "--cancel NAME");
 	else if (words == 1)
-		ask(argv[0], "{\"command\":\"cancel\"}", NULL, &fail);
+		control_demand(argv[0], "{\"command\":\"cancel\"}", NULL, 0, &fail);
 	else if (words == 2)
 		send_machine(argv[0], argv[1], &args, &fail);
 	if (fail.text[0])

@@ -186,6 +186,47 @@ int control_ask_files(struct control_conn *conn, const char *line, const int *fd
 	return err ? talk_failed(conn, err, fail) : control_ask(conn, line + 1, reply, fail);
 }
 
+/* The answer as an object; one that does not say `ok` is a failure. */
+static int take_answer(char *reply, struct json_object *obj, struct fail *fail)
+{
+	const struct json_field *ok;
+	const char *why;
+
+	if (json_parse(reply, obj))
+		return fail_set(fail, EXIT_HOST, -EPROTO, "the machine's answer makes no sense");
+	ok = json_get(obj, "ok");
+	if (ok && ok->num)
+		return 0;
+	why = json_get_str(obj, "error");
+	return fail_set(fail, EXIT_CONFIG, -EINVAL, "the machine refuses: %s", why ? why : "?");
+}
+
+int control_request(struct control_conn *conn, const char *line, struct json_object *obj,
+		    struct fail *fail)
+{
+	char *reply;
+	int err = control_ask(conn, line, &reply, fail);
+
+	return err ? err : take_answer(reply, obj, fail);
+}
+
+int control_demand(const char *name, const char *line, const int *fds, unsigned int n,
+		   struct fail *fail)
+{
+	struct control_conn *conn = NULL;
+	struct json_object obj;
+	char *reply;
+	int err = control_open(name, CONTROL_ANSWER_MS, &conn, fail);
+
+	if (!err)
+		err = n ? control_ask_files(conn, line, fds, n, &reply, fail)
+			: control_ask(conn, line, &reply, fail);
+	if (!err)
+		err = take_answer(reply, &obj, fail);
+	control_close(conn);
+	return err;
+}
+
 int control_idle(struct control_conn *conn, uint64_t deadline_ns)
 {
 	for (;;) {

@@ -10,27 +10,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/control_report.h"
 #include "vmm/core/hostio.h"
 #include "vmm/machine_state.h"
 #include "vmm/save.h"
 #include "vmm/vm.h"
 
-enum { LINE = 1024, TAKE_BACK_MS = 35000, TAKE_BACK_EACH_MS = 50 };
+enum { TAKE_BACK_MS = 35000, TAKE_BACK_EACH_MS = 50 };
 
 static const uint64_t DOWNTIME_MS = 300;
 
 /* --- what it tells ----------------------------------------------------------------------------- */
-
-static void send_line(int fd, struct json_out *out, char *line, int flags)
-{
-	size_t len;
-
-	json_close(out, '}');
-	len = strlen(line);
-	line[len++] = '\n';
-	if (send(fd, line, len, flags | MSG_NOSIGNAL) < 0)
-		return;
-}
 
 static void put_stats(struct json_out *out, const struct sender_stats *stats)
 {
@@ -39,40 +29,28 @@ static void put_stats(struct json_out *out, const struct sender_stats *stats)
 	json_uint(out, "total_us", stats->total_ns / 1000);
 }
 
-/* A listener that is slow misses some. */
 static void report_progress(void *arg, const struct sender_stats *stats)
 {
 	struct outgoing *o = arg;
-	struct json_out out;
-	char line[LINE];
+	struct control_report report;
 
-	json_out_init(&out, line, sizeof(line) - 1);
-	json_open(&out, NULL, '{');
-	put_stats(&out, stats);
-	json_uint(&out, "done", stats->done);
-	json_uint(&out, "total", stats->total);
-	json_uint(&out, "pending", stats->pending);
-	json_uint(&out, "rate", stats->rate);
-	send_line(o->report, &out, line, MSG_DONTWAIT);
+	control_report_begin(&report, o->report);
+	put_stats(&report.out, stats);
+	json_uint(&report.out, "done", stats->done);
+	json_uint(&report.out, "total", stats->total);
+	json_uint(&report.out, "pending", stats->pending);
+	json_uint(&report.out, "rate", stats->rate);
+	control_report_send(&report);
 }
 
 static void report_end(struct outgoing *o)
 {
-	const struct timeval limit = { 5, 0 };
-	struct json_out out;
-	char line[LINE];
+	struct control_report report;
 
-	json_out_init(&out, line, sizeof(line) - 1);
-	json_open(&out, NULL, '{');
-	json_bool(&out, "ok", !o->fail.text[0]);
-	if (o->fail.text[0]) {
-		json_str(&out, "error", o->fail.text);
-		json_uint(&out, "code", o->fail.code);
-	}
-	put_stats(&out, &o->sender.stats);
-	json_uint(&out, "down_us", o->sender.stats.down_ns / 1000);
-	setsockopt(o->report, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	send_line(o->report, &out, line, 0);
+	control_report_end(&report, o->report, &o->fail);
+	put_stats(&report.out, &o->sender.stats);
+	json_uint(&report.out, "down_us", o->sender.stats.down_ns / 1000);
+	control_report_send(&report);
 }
 
 /* --- the thread -------------------------------------------------------------------------------- */

@@ -8,12 +8,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/control_report.h"
 #include "vmm/core/hostio.h"
 #include "vmm/machine_state.h"
 #include "vmm/snapshot_stream.h"
 #include "vmm/vm.h"
 
-enum { LINE = 1024, ROUNDS_MAX = 1000, KEEP_MS = 600000 };
+enum { ROUNDS_MAX = 1000, KEEP_MS = 600000 };
 
 static const uint64_t PROGRESS_NS = 200000000;
 
@@ -22,54 +23,31 @@ struct reporter {
 	uint64_t next; /* when to say how far it is */
 };
 
-/* A slow or dead listener costs nothing: what it has no room for is lost, but the end, for which
- * it is waited a while (the socket's own limit). */
-static void send_line(int fd, struct json_out *out, char *line, int flags)
-{
-	size_t len;
-
-	json_close(out, '}');
-	len = strlen(line);
-	line[len++] = '\n';
-	if (send(fd, line, len, flags | MSG_NOSIGNAL) < 0)
-		return;
-}
-
 static void report_progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct reporter *r = arg;
 	uint64_t now = loop_now_ns();
-	struct json_out out;
-	char line[LINE];
+	struct control_report report;
 
 	if (now < r->next && done < total)
 		return;
 	r->next = now + PROGRESS_NS;
-	json_out_init(&out, line, sizeof(line) - 1);
-	json_open(&out, NULL, '{');
-	json_uint(&out, "done", done);
-	json_uint(&out, "total", total);
-	send_line(r->fd, &out, line, MSG_DONTWAIT);
+	control_report_begin(&report, r->fd);
+	json_uint(&report.out, "done", done);
+	json_uint(&report.out, "total", total);
+	control_report_send(&report);
 }
 
 static void report_end(struct save *save, const struct fail *fail, uint64_t bytes, uint64_t ns)
 {
-	const struct timeval limit = { 5, 0 };
-	struct json_out out;
-	char line[LINE];
+	struct control_report report;
 
-	json_out_init(&out, line, sizeof(line) - 1);
-	json_open(&out, NULL, '{');
-	json_bool(&out, "ok", !fail->text[0]);
-	if (fail->text[0]) {
-		json_str(&out, "error", fail->text);
-		json_uint(&out, "code", fail->code);
-	} else {
-		json_uint(&out, "bytes", bytes);
-		json_uint(&out, "down_us", ns / 1000);
+	control_report_end(&report, save->report, fail);
+	if (!fail->text[0]) {
+		json_uint(&report.out, "bytes", bytes);
+		json_uint(&report.out, "down_us", ns / 1000);
 	}
-	setsockopt(save->report, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	send_line(save->report, &out, line, 0);
+	control_report_send(&report);
 }
 
 int save_ask(struct save *save, struct control_files *files, bool keep_running, bool paused,

@@ -12,55 +12,6 @@ hops=4 linux_hops=2
 # An emulated host is slow at all that a handover does while the guest stands still.
 slow='--downtime 20s'
 
-lines() {
-	[ "$(tr -d '\r' <"$1" | grep -acxE -e "$2")" -ge "${3:-1}" ]
-}
-
-# line FILE PATTERN [COUNT]: waits until so many whole lines of FILE match; false when process $pid
-# has ended without.
-line() {
-	until lines "$@"; do
-		if ! kill -0 "$pid" 2>/dev/null; then
-			lines "$@"
-			return
-		fi
-		usleep 10000
-	done
-}
-
-# state NAME STATE: waits until the machine is listed so; false when process $pid has ended.
-state() {
-	until vmm list | grep -q "^$1 .* $2"; do
-		kill -0 "$pid" 2>/dev/null || return 1
-	done
-}
-
-is() {
-	vmm list | grep -q "^$1 .* $2"
-}
-
-# start COMMAND...: a machine with its input from the pipe `in`, its output added to `out`.
-start() {
-	timeout 300 vmm "$@" <in >>out 2>>err &
-	pid=$!
-}
-
-# ended CODE [PID]: waits for a machine's end.
-ended() {
-	wait "${2:-$pid}"
-	status=$?
-	[ $status -eq "$1" ]
-}
-
-fresh() {
-	rm -f in out err sock
-	: >sent
-	mkfifo in
-	: >out
-	: >err
-	exec 4<>in
-}
-
 # receive NAME OPTION...: a vmm that waits at `sock`; $from is the one that had the machine.
 receive() {
 	from=$pid name=$1

@@ -10,50 +10,6 @@ unset VMM_RUNTIME_DIR XDG_RUNTIME_DIR
 mkdir -p /run
 hops=20 linux_hops=3
 
-# line FILE PATTERN [COUNT]: waits until so many whole lines of FILE match; false after a while, or
-# when process $pid has ended without.
-line() {
-	until lines "$@"; do
-		if ! kill -0 "$pid" 2>/dev/null; then
-			lines "$@"
-			return
-		fi
-		usleep 10000
-	done
-}
-
-lines() {
-	[ "$(tr -d '\r' <"$1" | grep -acxE -e "$2")" -ge "${3:-1}" ]
-}
-
-# state NAME STATE: waits until the machine is listed so; false when process $pid has ended.
-state() {
-	until vmm list | grep -q "^$1 .* $2"; do
-		kill -0 "$pid" 2>/dev/null || return 1
-	done
-}
-
-# start COMMAND...: a machine with its input from the pipe `in`, its output added to `out`.
-start() {
-	timeout 120 vmm "$@" <in >>out 2>>err &
-	pid=$!
-}
-
-# ended CODE: waits for the machine's end.
-ended() {
-	wait "$pid"
-	status=$?
-	[ $status -eq "$1" ]
-}
-
-fresh() {
-	rm -f in out err
-	mkfifo in
-	: >out
-	: >err
-	exec 4<>in
-}
-
 # --- a guest that checks itself --------------------------------------------------------------------
 registers() {
 	fresh

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vmm/control_report.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void control_report_begin(struct control_report *report, int fd)
+{
+	report->fd = fd;
+	report->last = false;
+	/* A place is left for the newline. */
+	json_out_init(&report->out, report->line, sizeof(report->line) - 1);
+	json_open(&report->out, NULL, '{');
+}
+
+void control_report_end(struct control_report *report, int fd, const struct fail *fail)
+{
+	control_report_begin(report, fd);
+	report->last = true;
+	json_bool(&report->out, "ok", !fail->text[0]);
+	if (!fail->text[0])
+		return;
+	json_str(&report->out, "error", fail->text);
+	json_uint(&report->out, "code", fail->code);
+}
+
+void control_report_send(struct control_report *report)
+{
+	const struct timeval limit = { 5, 0 };
+	size_t len;
+
+	json_close(&report->out, '}');
+	len = strlen(report->line);
+	report->line[len++] = '\n';
+	if (report->last)
+		setsockopt(report->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (send(report->fd, report->line, len, (report->last ? 0 : MSG_DONTWAIT) | MSG_NOSIGNAL) <
+	    0)
+		return;
+}
+
+int64_t control_report_number(const struct json_object *obj, const char *name)
+{
+	const struct json_field *field = json_get(obj, name);
+
+	return field ? field->num : 0;
+}
+
+int control_report_follow(FILE *report, const struct control_listener *listener, struct fail *fail)
+{
+	char line[CONTROL_REPORT_LINE], copy[CONTROL_REPORT_LINE];
+	const struct json_field *ok;
+	struct json_object obj;
+
+	while (fgets(line, sizeof(line), report)) {
+		line[strcspn(line, "\n")] = 0;
+		memcpy(copy, line, sizeof(copy));
+		if (json_parse(line, &obj))
+			break;
+		ok = json_get(&obj, "ok");
+		if (!ok) {
+			listener->progress(&obj);
+			continue;
+		}
+		if (isatty(STDERR_FILENO))
+			fputs("\r\033[K", stderr);
+		if (listener->json)
+			fprintf(listener->json, "%s\n", copy);
+		return listener->ended(ok->num, control_report_number(&obj, "code"),
+				       json_get_str(&obj, "error"), fail);
+	}
+	return -EPIPE;
+}
