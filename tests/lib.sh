@@ -159,3 +159,48 @@ fresh() {
 	: >err
 	exec 4<>in
 }
+
+# --- on the host: what a guest fetches, and gives back ---------------------------------------------
+
+# listening PORT...: waits until somebody does at each.
+listening() {
+	for port; do
+		port=$(printf ':%04X .* 0A ' "$port")
+		until cat /proc/net/tcp /proc/net/tcp6 | grep -q "$port"; do usleep 10000; done
+	done
+}
+
+# serve BYTES: a file `sent`, which is to be had at ports 5001 and 5003, its $sum, and what takes
+# `returned` at 5002.
+serve() {
+	head -c "$1" /dev/urandom >sent
+	sum=$(md5sum <sent)
+	# busybox nc gives up when its input ends first: this one does not.
+	[ -p hold ] || mkfifo hold
+	exec 6<>hold
+	nc -l -p 5001 <sent >/dev/null &
+	servers=$!
+	nc -l -p 5003 <sent >/dev/null &
+	servers="$servers $!"
+	nc -l -p 5002 >returned <&6 &
+	servers="$servers $!"
+	listening 5001 5002 5003
+}
+
+# served: ends the $servers, when all has come back; or when nothing has for 5 s: of what a guest sent
+# before its end the host may hold a part for a while.
+served() {
+	size_was=-1 still=0
+	until [ $still -ge 100 ] || [ "$(stat -c %s returned)" -ge "$(stat -c %s sent)" ]; do
+		size_is=$(stat -c %s returned)
+		still=$((still + 1))
+		[ "$size_is" -eq "$size_was" ] || still=0
+		size_was=$size_is
+		usleep 50000
+	done
+	# shellcheck disable=SC2086
+	kill $servers 2>/dev/null
+	# shellcheck disable=SC2086
+	wait $servers
+	exec 6>&-
+}

@@ -59,33 +59,6 @@ EOF
 	chmod 755 /usr/bin/iperf3
 }
 
-# serve: gives what is in `sent` at ports 5001 and 5003, and takes `returned` at 5002.
-serve() {
-	head -c $((size * 1048576)) /dev/urandom >sent
-	sum=$(md5sum <sent)
-	# busybox nc gives up when its input ends first: this one does not.
-	[ -e hold ] || mkfifo hold
-	exec 6<>hold
-	nc -l -p 5001 <sent >/dev/null &
-	servers=$!
-	nc -l -p 5003 <sent >/dev/null &
-	servers="$servers $!"
-	nc -l -p 5002 >returned <&6 &
-	servers="$servers $!"
-}
-
-# When a guest ends, its host may still hold a part of what it sent.
-stop_serving() {
-	tries=0
-	while [ "$(wc -c <returned)" -lt "$(wc -c <sent)" ] && [ $tries -lt 200 ]; do
-		tries=$((tries + 1))
-		usleep 50000
-	done
-	# shellcheck disable=SC2086
-	kill $servers 2>/dev/null
-	wait
-}
-
 # From the host into the guest: a file there and back, and datagrams, of which none should be lost.
 # busybox nc does not read while it cannot write: no more than all buffers on the way hold.
 call_guest() {
@@ -101,12 +74,12 @@ user() {
 	[ "$size" -le 20 ] || size=20
 	host_network
 	user_nobody
-	serve
+	serve $((size * 1048576))
 	PATH=$PWD/as:$PATH vmm_drive '*listening*' 'run call_guest &' \
 		'*ready to lose it*' 'run kill $(pidof passt)' -- \
 		-k Image -i initrd -m 256 -p "console=ttyAMA0 quiet root=/dev/vda ro t2=user" \
 		-d /dev/vdb,ro -n mode=user,fwd=8080:80,fwd=8081:5201,fwd=127.0.0.1:8081:5201/udp,mtu=1400
-	stop_serving
+	served
 	expect 'user: address and MTU' 0 'dhcp: 10.7.0.2 router 10.7.0.1' 'mtu: 1400'
 	expect 'user: ping' 0 'ping: 5 packets transmitted, 5 packets received, 0% packet loss'
 	expect 'user: tcp to the guest' 0 "received: $sum" 'test: exit 0'
@@ -119,12 +92,9 @@ user() {
 	check 'user: no passt is left' "$(pidof passt)" test -z "$(pidof passt)"
 }
 
-# The host's side of a tap, once it is there, and its servers.
-serve_tap() {
+# The host's side of a tap, once it is there.
+tap_up() {
 	ip addr add 10.9.0.1/24 dev "$tap" && ip link set "$tap" mtu 4000 up
-	serve
-	iperf3 -s >/dev/null 2>&1 &
-	servers="$servers $!"
 }
 
 # tap_case NAME TAP QUEUES WORDS [OPTION]...: a guest on a tap that is there (tap0), or that vmm
@@ -133,14 +103,17 @@ tap_case() {
 	name=$1 tap=$2 queues=$3 words=$4
 	shift 4
 	[ "$tap" = vmtap0 ] || tunctl -t "$tap" >/dev/null
-	vmm_drive '*wants a network*' 'run serve_tap' -- \
+	serve $((size * 1048576))
+	iperf3 -s >/dev/null 2>&1 &
+	servers="$servers $!"
+	listening 5201
+	vmm_drive '*wants a network*' 'run tap_up' -- \
 		-k Image -i initrd -m 256 -c "$queues" -p "console=ttyAMA0 quiet root=/dev/vda ro t2=tap" \
 		-d /dev/vdb,ro -n "mode=tap,mtu=4000,queues=$queues$words" "$@"
-	stop_serving
-	kill $(pidof iperf3)
+	served
 	expect "$name: ping" 0 'ping: 5 packets transmitted, 5 packets received, 0% packet loss' \
 		'mtu: 4000' "queues: $queues"
-	expect "$name: tcp to the guest" 0 "received: $(md5sum <sent)" 'test: exit 0'
+	expect "$name: tcp to the guest" 0 "received: $sum" 'test: exit 0'
 	check "$name: tcp to the host" 'what came back differs' cmp sent returned
 	expect "$name: iperf3" 0 'iperf: .*bits/sec' 'iperf-R: .*bits/sec' 'errors: 0'
 	grep -a '^iperf' out | tr -d '\r' | sed "s/^/   $name /"

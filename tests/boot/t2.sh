@@ -103,30 +103,16 @@ its() {
 	limit=90
 }
 
-# A tap with two servers that send what is in `sent`, and one that takes what comes back.
+# A tap, and what a guest fetches over it.
 net_begin() {
 	modprobe tun
 	tunctl -t tap0 >/dev/null && ip addr add 10.9.0.1/24 dev tap0 && ip link set tap0 up
-	head -c 4194304 /dev/urandom >sent
-	sum=$(md5sum <sent)
-	# busybox nc gives up when its input ends first: this one does not.
-	mkfifo hold
-	exec 6<>hold
-	nc -l -p 5001 <sent >/dev/null &
-	servers=$!
-	nc -l -p 5003 <sent >/dev/null &
-	servers="$servers $!"
-	nc -l -p 5002 >returned <&6 &
-	servers="$servers $!"
+	serve 4194304
 }
 
 net_end() {
-	# shellcheck disable=SC2086
-	kill $servers 2>/dev/null
-	wait
+	served
 	check "$1" 'what came back differs' cmp sent returned
-	exec 6>&-
-	rm -f hold
 	tunctl -d tap0 >/dev/null
 }
 
