@@ -31,7 +31,7 @@ static bool wanted(struct pl011 *d)
 	       has_room(d);
 }
 
-unsigned int burst_drain(struct pl011 *d)
+unsigned int burst_take(struct pl011 *d)
 {
 	struct stores *stores = queue(d);
 	uint8_t batch[BATCH];
@@ -40,8 +40,6 @@ unsigned int burst_drain(struct pl011 *d)
 	uint64_t val;
 	gpa_t addr;
 
-	if (!d->burst.on)
-		return 0;
 	for (; stores->take(stores, &addr, &val); n++) {
 		/* Offsets 1 to 3 are watched too; there is nothing. */
 		if (addr == d->dev.env.base + UARTDR)

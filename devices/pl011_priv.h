@@ -51,8 +51,13 @@ void pl011_send(struct pl011 *d, const uint8_t *data, size_t len);
 /* --- pl011_burst.c; all under the device's lock ------------------------------------------------ */
 
 void burst_init(struct pl011 *d);
-/* Sends what is queued: how many stores there were. Before any access is handled, and any save. */
-unsigned int burst_drain(struct pl011 *d);
+/* Sends what is queued: how many stores there were. Only while it is on. */
+unsigned int burst_take(struct pl011 *d);
+/* The same at any time: before any access is handled, and any save. */
+static inline unsigned int burst_drain(struct pl011 *d)
+{
+	return d->burst.on ? burst_take(d) : 0;
+}
 /* A store to UARTDR, or to a register that decides, has been handled. Any thread. */
 void burst_check(struct pl011 *d);
 /* Input comes: from now on loads must exit. Not on a vCPU's thread. */

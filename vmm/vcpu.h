@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/core/bus.h"
 #include "vmm/core/log.h"
 #include "vmm/kvm.h"
 #include "vmm/kvm_stats.h"
@@ -42,6 +43,7 @@ struct vcpu {
 	_Atomic unsigned int inputs;
 	unsigned int driven;
 	uint64_t lines;
+	struct bus_user accesses;
 	uint64_t exits[VCPU_EXIT_KINDS];
 	struct kvm_stats stats; /* opened by who first asks (vm_debug.c) */
 	struct log_limit unclaimed;

@@ -21,8 +21,10 @@ static int abort_access(struct vcpu *vcpu)
 	return kvm_vcpu_events_set(&vcpu->kvm, &events);
 }
 
-/* Nobody claims the address: what --unmapped says. */
-static int unclaimed(struct vcpu *vcpu, gpa_t addr, unsigned int size, bool write, uint64_t val)
+/* Nobody claims the address: what --unmapped says. Out of line, as each access would pay for its
+ * frame otherwise. */
+static __attribute__((noinline)) int unclaimed(struct vcpu *vcpu, gpa_t addr, unsigned int size,
+					       bool write, uint64_t val)
 {
 	struct log *log = vcpu->vm->log;
 	char what[96];
@@ -54,9 +56,8 @@ static int access_bus(void *arg, gpa_t addr, unsigned int size, bool write, uint
 {
 	struct vcpu *vcpu = arg;
 	struct bus *bus = &vcpu->vm->bus;
-	unsigned int cpu = vcpu->kvm.id;
-	int err = write ? bus_write_by(bus, cpu, addr, size, *val)
-			: bus_read_by(bus, cpu, addr, size, val);
+	int err = write ? bus_write_by(bus, &vcpu->accesses, addr, size, *val)
+			: bus_read_by(bus, &vcpu->accesses, addr, size, val);
 
 	/* An empty virtio-mmio slot is where drivers look for devices: it reads as zero. */
 	if (!err || addr - LAYOUT_VIRTIO_BASE < LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE)
@@ -80,7 +81,7 @@ static struct mmio_guest mmio_guest(struct vcpu *vcpu)
  * bit set can tell: then the instruction is looked at, the access completed, and the register set
  * if it is wrong. A kernel that did it right is not looked after again.
  */
-static int extend(struct vcpu *vcpu, uint64_t val)
+static __attribute__((noinline)) int extend(struct vcpu *vcpu, uint64_t val)
 {
 	struct mmio_guest guest = mmio_guest(vcpu);
 	struct mmio_insn insn;

@@ -219,6 +219,7 @@ static int make_vcpus(struct vm *vm, struct fail *fail)
 
 		*vcpu = (struct vcpu){ .vm = vm,
 				       .wake = PTHREAD_COND_INITIALIZER,
+				       .accesses.cpu = i,
 				       .off = vm->fw && i };
 		err = kvm_vcpu_open(&vm->kvm, i, &vcpu->kvm);
 		if (err)

@@ -104,7 +104,7 @@ tap_case() {
 	shift 4
 	[ "$tap" = vmtap0 ] || tunctl -t "$tap" >/dev/null
 	serve $((size * 1048576))
-	iperf3 -s >/dev/null 2>&1 &
+	iperf3 -s >iperf3 2>&1 &
 	servers="$servers $!"
 	listening 5201
 	vmm_drive '*wants a network*' 'run tap_up' -- \
@@ -116,6 +116,7 @@ tap_case() {
 	expect "$name: tcp to the guest" 0 "received: $sum" 'test: exit 0'
 	check "$name: tcp to the host" 'what came back differs' cmp sent returned
 	expect "$name: iperf3" 0 'iperf: .*bits/sec' 'iperf-R: .*bits/sec' 'errors: 0'
+	grep 'error' iperf3
 	grep -a '^iperf' out | tr -d '\r' | sed "s/^/   $name /"
 	[ "$tap" = vmtap0 ] || tunctl -d "$tap" >/dev/null
 	check "$name: no tap is left" "$(ls /sys/class/net)" test ! -e "/sys/class/net/$tap"

@@ -72,12 +72,12 @@ static void access_dist(struct rig *r, bool write)
 	uint64_t got = 0;
 
 	if (write) {
-		bus_write_by(&r->bus, cpu, DIST + off, size, val);
+		bus_write_by(&r->bus, &(struct bus_user){ .cpu = cpu }, DIST + off, size, val);
 		if (taken)
 			ref_dist_write(&r->ref, cpu, off, size, val);
 		return;
 	}
-	if (bus_read_by(&r->bus, cpu, DIST + off, size, &got))
+	if (bus_read_by(&r->bus, &(struct bus_user){ .cpu = cpu }, DIST + off, size, &got))
 		FUZZ_CHECK(off + size > GICV2_DIST_SIZE);
 	if (taken)
 		want = ref_dist_read(&r->ref, cpu, off, size);
@@ -95,11 +95,11 @@ static void access_cpuif(struct rig *r, bool write)
 	if (write) {
 		uint32_t val = fuzz_u16(&r->f);
 
-		bus_write_by(&r->bus, cpu, CPUIF + off, 4, val);
+		bus_write_by(&r->bus, &(struct bus_user){ .cpu = cpu }, CPUIF + off, 4, val);
 		ref_cpuif_write(&r->ref, cpu, off, val);
 		return;
 	}
-	bus_read_by(&r->bus, cpu, CPUIF + off, 4, &got);
+	bus_read_by(&r->bus, &(struct bus_user){ .cpu = cpu }, CPUIF + off, 4, &got);
 	FUZZ_CHECK(ref_cpuif_read(&r->ref, cpu, off) == got || !r->same);
 }
 

@@ -129,6 +129,35 @@ START_TEST(every_width_alignment_and_end)
 }
 END_TEST
 
+/* Any access after any other, by the same user: what it accessed before decides nothing. */
+START_TEST(what_came_before_does_not_matter)
+{
+	struct bus_user user = { .cpu = 5 };
+	struct probe other;
+	struct region low = region_of(&probe, 0x1000, 8, WIDTH_ALL);
+	struct region high = region_of(&other, 0x1008, 8, WIDTH_ALL);
+
+	probe_init(&other, 0x1122334455667788);
+	ck_assert_int_eq(bus_add(&bus, &low), 0);
+	ck_assert_int_eq(bus_add(&bus, &high), 0);
+	for (gpa_t before = 0xff8; before < 0x1018; before++) {
+		for (gpa_t addr = 0xff8; addr < 0x1018; addr += 4) {
+			bool in_low = addr - low.base < 8, in_high = addr - high.base < 8;
+			struct probe *p = in_low ? &probe : &other;
+			uint64_t val, expected = in_low || in_high ? p->answer & mask(4) : 0;
+
+			bus_read_by(&bus, &user, before, 1, &val);
+			ck_assert_int_eq(bus_read_by(&bus, &user, addr, 4, &val),
+					 in_low || in_high ? 0 : -ENOENT);
+			ck_assert_uint_eq(val, expected);
+			ck_assert(!expected || p->dev.initiator == 5);
+			ck_assert_int_eq(bus_read_by(&bus, &user, 0x1006, 4, &val), -ENOENT);
+		}
+	}
+	device_fini(&other.dev);
+}
+END_TEST
+
 START_TEST(overlap_matrix)
 {
 	for (gpa_t base = 0; base < 20; base++) {
@@ -367,6 +396,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, every_width_alignment_and_end);
+	tcase_add_test(tc, what_came_before_does_not_matter);
 	tcase_add_test(tc, overlap_matrix);
 	tcase_add_test(tc, bad_regions);
 	tcase_add_test(tc, full_bus_finds_each);

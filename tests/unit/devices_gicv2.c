@@ -40,18 +40,24 @@ static uint32_t get(unsigned int cpu, unsigned int off)
 {
 	uint64_t val;
 
-	ck_assert_int_eq(bus_read_by(&board.bus, cpu, BOARD_BASE + off, 4, &val), 0);
+	ck_assert_int_eq(bus_read_by(&board.bus, &(struct bus_user){ .cpu = cpu }, BOARD_BASE + off,
+				     4, &val),
+			 0);
 	return (uint32_t)val;
 }
 
 static void set(unsigned int cpu, unsigned int off, uint32_t val)
 {
-	ck_assert_int_eq(bus_write_by(&board.bus, cpu, BOARD_BASE + off, 4, val), 0);
+	ck_assert_int_eq(bus_write_by(&board.bus, &(struct bus_user){ .cpu = cpu },
+				      BOARD_BASE + off, 4, val),
+			 0);
 }
 
 static void set_byte(unsigned int cpu, unsigned int off, uint8_t val)
 {
-	ck_assert_int_eq(bus_write_by(&board.bus, cpu, BOARD_BASE + off, 1, val), 0);
+	ck_assert_int_eq(bus_write_by(&board.bus, &(struct bus_user){ .cpu = cpu },
+				      BOARD_BASE + off, 1, val),
+			 0);
 }
 
 static bool irq(unsigned int cpu)
@@ -618,8 +624,10 @@ START_TEST(test_largest)
 	board_set(&big, EOIR, GICV2_IRQS_MAX - 1);
 	for (unsigned int off = 0; off < GICV2_DIST_SIZE; off++)
 		for (unsigned int width = 1; width <= 8; width *= 2) {
-			bus_write_by(&big.bus, off % 8, BOARD_BASE + off, width, UINT64_MAX);
-			bus_read_by(&big.bus, off % 8, BOARD_BASE + off, width, &val);
+			bus_write_by(&big.bus, &(struct bus_user){ .cpu = off % 8 },
+				     BOARD_BASE + off, width, UINT64_MAX);
+			bus_read_by(&big.bus, &(struct bus_user){ .cpu = off % 8 },
+				    BOARD_BASE + off, width, &val);
 		}
 	made->ops->destroy(made);
 	board_fini(&big, NULL);

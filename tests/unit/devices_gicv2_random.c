@@ -72,7 +72,7 @@ static uint32_t get(unsigned int cpu, unsigned int off, unsigned int size)
 	uint64_t val;
 
 	/* Check writes to a file at each ck_assert: only what fails may. */
-	if (bus_read_by(&board.bus, cpu, BOARD_BASE + off, size, &val))
+	if (bus_read_by(&board.bus, &(struct bus_user){ .cpu = cpu }, BOARD_BASE + off, size, &val))
 		ck_abort_msg("nobody answers");
 	return (uint32_t)val;
 }
@@ -87,7 +87,7 @@ static void dist_read(unsigned int cpu, unsigned int off, unsigned int size)
 
 static void dist_write(unsigned int cpu, unsigned int off, unsigned int size, uint32_t val)
 {
-	bus_write_by(&board.bus, cpu, BOARD_BASE + off, size, val);
+	bus_write_by(&board.bus, &(struct bus_user){ .cpu = cpu }, BOARD_BASE + off, size, val);
 	ref_dist_write(&ref, cpu, off, size, val);
 }
 
@@ -102,7 +102,8 @@ static uint32_t cpuif_read(unsigned int cpu, unsigned int off)
 
 static void cpuif_write(unsigned int cpu, unsigned int off, uint32_t val)
 {
-	bus_write_by(&board.bus, cpu, BOARD_BASE + CPUIF + off, 4, val);
+	bus_write_by(&board.bus, &(struct bus_user){ .cpu = cpu }, BOARD_BASE + CPUIF + off, 4,
+		     val);
 	ref_cpuif_write(&ref, cpu, off, val);
 }
 

@@ -72,18 +72,24 @@ int bus_add(struct bus *bus, const struct region *region)
 	return 0;
 }
 
-/* The region that claims all of the access, or NULL. */
-static const struct region *claim(const struct bus *bus, gpa_t addr, unsigned int size)
+static bool contains(const struct region *r, gpa_t addr, unsigned int size)
 {
-	unsigned int at = upper_bound(bus, addr);
-	const struct region *r;
+	return addr - r->base < r->size && size <= r->size - (addr - r->base);
+}
 
-	if (at == 0)
+/* The region that claims all of the access, or NULL. */
+static const struct region *claim(const struct bus *bus, struct bus_user *user, gpa_t addr,
+				  unsigned int size)
+{
+	unsigned int at;
+
+	if (user->last && contains(user->last, addr, size))
+		return user->last;
+	at = upper_bound(bus, addr);
+	if (at == 0 || !contains(&bus->regions[at - 1], addr, size))
 		return NULL;
-	r = &bus->regions[at - 1];
-	if (addr - r->base >= r->size || size > r->size - (addr - r->base))
-		return NULL;
-	return r;
+	user->last = &bus->regions[at - 1];
+	return user->last;
 }
 
 static bool refused(const struct region *r, uint64_t off, unsigned int size)
@@ -96,9 +102,10 @@ static uint64_t truncated(uint64_t val, unsigned int size)
 	return val & UINT64_MAX >> (64 - 8 * size);
 }
 
-int bus_read_by(struct bus *bus, unsigned int cpu, gpa_t addr, unsigned int size, uint64_t *val)
+int bus_read_by(struct bus *bus, struct bus_user *user, gpa_t addr, unsigned int size,
+		uint64_t *val)
 {
-	const struct region *r = claim(bus, addr, size);
+	const struct region *r = claim(bus, user, addr, size);
 	uint64_t off;
 
 	*val = 0;
@@ -108,7 +115,7 @@ int bus_read_by(struct bus *bus, unsigned int cpu, gpa_t addr, unsigned int size
 	if (refused(r, off, size))
 		return 0;
 	pthread_mutex_lock(&r->dev->lock);
-	r->dev->initiator = cpu;
+	r->dev->initiator = user->cpu;
 	*val = truncated(r->read(r->dev, off, size), size);
 	pthread_mutex_unlock(&r->dev->lock);
 	return 0;
@@ -134,7 +141,8 @@ static bool ring(struct bus *bus, gpa_t addr, unsigned int size, uint64_t val)
 	return rung;
 }
 
-int bus_write_by(struct bus *bus, unsigned int cpu, gpa_t addr, unsigned int size, uint64_t val)
+int bus_write_by(struct bus *bus, struct bus_user *user, gpa_t addr, unsigned int size,
+		 uint64_t val)
 {
 	const struct region *r;
 	uint64_t off;
@@ -142,14 +150,14 @@ int bus_write_by(struct bus *bus, unsigned int cpu, gpa_t addr, unsigned int siz
 	val = truncated(val, size);
 	if (atomic_load_explicit(&bus->nsoft, memory_order_acquire) && ring(bus, addr, size, val))
 		return 0;
-	r = claim(bus, addr, size);
+	r = claim(bus, user, addr, size);
 	if (!r)
 		return -ENOENT;
 	off = addr - r->base;
 	if (refused(r, off, size))
 		return 0;
 	pthread_mutex_lock(&r->dev->lock);
-	r->dev->initiator = cpu;
+	r->dev->initiator = user->cpu;
 	r->write(r->dev, off, size, val);
 	pthread_mutex_unlock(&r->dev->lock);
 	return 0;

@@ -75,21 +75,28 @@ void bus_fini(struct bus *bus);
 /* Copies the region: 0, -EINVAL (empty, wraps, no width, no device), -EEXIST (overlap), -ENOSPC. */
 int bus_add(struct bus *bus, const struct region *region);
 
-/* One access of `size` 1, 2, 4 or 8 bytes by vCPU `cpu`, which the handler finds in dev->initiator:
- * 0, or -ENOENT when nobody claims all of it (then *val reads 0). Any thread that holds no device
- * lock. */
-int bus_read_by(struct bus *bus, unsigned int cpu, gpa_t addr, unsigned int size, uint64_t *val);
-int bus_write_by(struct bus *bus, unsigned int cpu, gpa_t addr, unsigned int size, uint64_t val);
+/* Who accesses: a thread's own. */
+struct bus_user {
+	unsigned int cpu; /* the vCPU; handlers find it in dev->initiator */
+	const struct region *last; /* private: what it accessed last, it mostly does again */
+};
+
+/* One access of `size` 1, 2, 4 or 8 bytes: 0, or -ENOENT when nobody claims all of it (then *val
+ * reads 0). Any thread that holds no device lock. */
+int bus_read_by(struct bus *bus, struct bus_user *user, gpa_t addr, unsigned int size,
+		uint64_t *val);
+int bus_write_by(struct bus *bus, struct bus_user *user, gpa_t addr, unsigned int size,
+		 uint64_t val);
 
 /* The same where it does not matter who accesses. */
 static inline int bus_read(struct bus *bus, gpa_t addr, unsigned int size, uint64_t *val)
 {
-	return bus_read_by(bus, 0, addr, size, val);
+	return bus_read_by(bus, &(struct bus_user){ 0 }, addr, size, val);
 }
 
 static inline int bus_write(struct bus *bus, gpa_t addr, unsigned int size, uint64_t val)
 {
-	return bus_write_by(bus, 0, addr, size, val);
+	return bus_write_by(bus, &(struct bus_user){ 0 }, addr, size, val);
 }
 
 /* Callable under a device lock. 0, -EEXIST, -ENOSPC. */
