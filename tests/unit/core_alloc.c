@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "tests/fake/scarce.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/fdt.h"
 #include "vmm/core/loop.h"
@@ -153,68 +153,17 @@ static const struct {
 
 enum { NKINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
-/* --- allocations ------------------------------------------------------------------------------ */
-
-/* The sanitizers have allocators of their own in this place. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void __libc_free(void *ptr);
-
-static bool counting;
-static long fail_at; /* allocations until one fails */
-static long live;
-
-static bool refuse(void)
-{
-	if (!counting || fail_at-- > 0)
-		return false;
-	errno = ENOMEM;
-	return true;
-}
-
-static void *counted(void *ptr)
-{
-	live += counting && ptr;
-	return ptr;
-}
-
-void *malloc(size_t size)
-{
-	return refuse() ? NULL : counted(__libc_malloc(size));
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return refuse() ? NULL : counted(__libc_calloc(n, size));
-}
-
-void *realloc(void *old, size_t size)
-{
-	if (refuse())
-		return NULL;
-	return old ? __libc_realloc(old, size) : counted(__libc_malloc(size));
-}
-
-void free(void *ptr)
-{
-	live -= counting && ptr;
-	__libc_free(ptr);
-}
-
+#if SCARCE_MEMORY
 START_TEST(nth_allocation_fails)
 {
 	unsigned int n = 0;
+	long live;
 	int err;
 
 	do {
-		live = 0;
-		fail_at = n;
-		counting = true;
+		scarce_begin(n);
 		err = kinds[_i].make();
-		counting = false;
+		live = scarce_end();
 		ck_assert_msg(live == 0, "%s, %u: %ld left", kinds[_i].name, n, live);
 		ck_assert_msg(!err || err == -ENOMEM, "%s, %u: %d", kinds[_i].name, n, err);
 	} while (err && ++n < 100);
@@ -223,36 +172,20 @@ START_TEST(nth_allocation_fails)
 }
 END_TEST
 
-#define HAVE_COUNTED_ALLOCATIONS 1
-#else
-#define HAVE_COUNTED_ALLOCATIONS 0
 #endif
-
-/* --- descriptors ------------------------------------------------------------------------------ */
-
-static int next_fd(void)
-{
-	int fd = dup(STDIN_FILENO);
-
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-	return fd;
-}
 
 START_TEST(nth_descriptor_fails)
 {
-	struct rlimit before, limit;
-	int first = next_fd(), err;
+	const int first = scarce_next_fd();
+	struct rlimit before;
 	unsigned int n = 0;
+	int err;
 
-	getrlimit(RLIMIT_NOFILE, &before);
-	limit = before;
 	do {
-		limit.rlim_cur = (rlim_t)first + n;
-		setrlimit(RLIMIT_NOFILE, &limit);
+		before = scarce_fds_begin(n);
 		err = kinds[_i].make();
-		setrlimit(RLIMIT_NOFILE, &before);
-		ck_assert_int_eq(next_fd(), first);
+		scarce_fds_end(before);
+		ck_assert_int_eq(scarce_next_fd(), first);
 		ck_assert_msg(!err || err == -EMFILE, "%s, %u: %d", kinds[_i].name, n, err);
 	} while (err && ++n < 100);
 	ck_assert_int_eq(err, 0);
@@ -268,7 +201,7 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(tc, 60);
-#if HAVE_COUNTED_ALLOCATIONS
+#if SCARCE_MEMORY
 	tcase_add_loop_test(tc, nth_allocation_fails, 0, NKINDS);
 #endif
 	tcase_add_loop_test(tc, nth_descriptor_fails, 0, NKINDS);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "devices/gicv2.h"
@@ -14,6 +13,7 @@
 #include "firmware/boot.h"
 #include "tests/fake/board.h"
 #include "tests/fake/kernel.h"
+#include "tests/fake/scarce.h"
 
 /*
  * Whatever is created or opened, the nth allocation or descriptor fails, for every n until none
@@ -56,7 +56,7 @@ static int make_boot(struct fail *fail)
 }
 
 /* The sanitizers replace malloc themselves, and look for leaks in the other test. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if SCARCE_MEMORY
 
 enum { DEVICES = 5 };
 
@@ -114,16 +114,6 @@ static int make_gicv2(struct fail *fail)
 static int (*const makers[DEVICES])(struct fail *fail) = { make_pl011, make_pl031, make_gpio,
 							   make_gicv2m, make_gicv2 };
 
-void *__libc_calloc(size_t n, size_t size);
-
-static bool counting;
-static long fail_at; /* allocations until one fails */
-
-void *calloc(size_t n, size_t size)
-{
-	return counting && fail_at-- <= 0 ? NULL : __libc_calloc(n, size);
-}
-
 START_TEST(test_nth_allocation_fails)
 {
 	unsigned int n = 0;
@@ -132,10 +122,9 @@ START_TEST(test_nth_allocation_fails)
 	do {
 		struct fail fail = { 0 };
 
-		fail_at = n;
-		counting = true;
+		scarce_begin(n);
 		err = makers[_i](&fail);
-		counting = false;
+		ck_assert_int_eq(scarce_end(), 0);
 		ck_assert(!err || (err == -ENOMEM && fail.text[0] && !board.bus.nregions));
 	} while (err && ++n < 10);
 	ck_assert_int_eq(err, 0);
@@ -145,31 +134,20 @@ END_TEST
 
 #endif
 
-static int next_fd(void)
-{
-	int fd = dup(1);
-
-	close(fd);
-	return fd;
-}
-
 START_TEST(test_nth_descriptor_fails)
 {
-	struct rlimit before, limit;
-	const int first = next_fd();
+	const int first = scarce_next_fd();
+	struct rlimit before;
 	unsigned int n = 0;
 	int err;
 
-	getrlimit(RLIMIT_NOFILE, &before);
-	limit = before;
 	do {
 		struct fail fail = { 0 };
 
-		limit.rlim_cur = (rlim_t)first + n;
-		setrlimit(RLIMIT_NOFILE, &limit);
+		before = scarce_fds_begin(n);
 		err = make_boot(&fail);
-		setrlimit(RLIMIT_NOFILE, &before);
-		ck_assert_int_eq(next_fd(), first);
+		scarce_fds_end(before);
+		ck_assert_int_eq(scarce_next_fd(), first);
 		ck_assert_msg(!err || fail.text[0], "%u: %d without a sentence", n, err);
 	} while (err && ++n < 20);
 	ck_assert_int_eq(err, 0);
@@ -185,7 +163,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if SCARCE_MEMORY
 	tcase_add_loop_test(tc, test_nth_allocation_fails, 0, DEVICES);
 #endif
 	tcase_add_test(tc, test_nth_descriptor_fails);

@@ -5,6 +5,7 @@
 
 #include "tests/fake/board.h"
 #include "tests/fake/its.h"
+#include "tests/fake/scarce.h"
 #include "vmm/core/state.h"
 
 /*
@@ -14,33 +15,6 @@
 enum { CWRITER = 0x88, CREADR = 0x90, STALLED = 1, RETRY = 1, DEV = 8, LPI = 8192, EVENTS = 1200 };
 
 static struct fake_its f, g;
-
-/* The sanitizers replace malloc themselves: of them there is only the test without a failure. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define ALLOCATIONS_FAIL
-
-static bool counting;
-static long fail_at; /* allocations until one fails */
-
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t size);
-
-static bool fails(void)
-{
-	return counting && fail_at-- == 0;
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t size)
-{
-	return fails() ? NULL : __libc_realloc(p, size);
-}
-
-#endif
 
 static void setup(void)
 {
@@ -101,7 +75,7 @@ START_TEST(none_fails)
 }
 END_TEST
 
-#ifdef ALLOCATIONS_FAIL
+#if SCARCE_MEMORY
 
 START_TEST(nth_allocation_of_a_command)
 {
@@ -114,10 +88,9 @@ START_TEST(nth_allocation_of_a_command)
 		fake_its_recreate(&f);
 		fake_its_enable(&f);
 		script(&f);
-		fail_at = n;
-		counting = true;
+		scarce_begin(n);
 		stalled = !fake_its_go(&f);
-		counting = false;
+		scarce_end();
 		ck_assert_int_eq(fake_its_read(&f, CREADR, 8) & STALLED, stalled);
 		check_agree();
 		if (stalled) {
@@ -153,10 +126,9 @@ START_TEST(nth_allocation_of_a_state)
 
 		stream_open_data(&in, saved.buf, saved.len);
 		state_init_load(&s, &in);
-		fail_at = n;
-		counting = true;
+		scarce_begin(n);
 		f.dev->ops->state(f.dev, &s);
-		counting = false;
+		scarce_end();
 		err = state_end(&s);
 		stream_close(&in);
 		ck_assert(!err || err == -ENOMEM);
@@ -186,10 +158,9 @@ START_TEST(nth_allocation_of_a_device)
 	do {
 		struct fail fail = { 0 };
 
-		fail_at = n;
-		counting = true;
+		scarce_begin(n);
 		err = its_create(&f.dev->env, &f.cfg, &dev, &fail);
-		counting = false;
+		scarce_end();
 		ck_assert(!err || (err == -ENOMEM && fail.text[0] && !f.bus.nregions));
 	} while (err && ++n < 10);
 	ck_assert_int_eq(err, 0);
@@ -210,7 +181,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, none_fails);
-#ifdef ALLOCATIONS_FAIL
+#if SCARCE_MEMORY
 	tcase_add_test(tc, nth_allocation_of_a_command);
 	tcase_add_test(tc, nth_allocation_of_a_state);
 	tcase_add_test(tc, nth_allocation_of_a_device);

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "devices/pci.h"
 #include "tests/fake/driver.h"
+#include "tests/fake/scarce.h"
 #include "virtio/balloon.h"
 #include "virtio/blk.h"
 #include "virtio/console.h"
@@ -165,55 +165,11 @@ static int make_once(unsigned int kind, struct fail *fail)
 	return err;
 }
 
-/* The sanitizers replace malloc themselves, and look for leaks in the other test. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *ptr, size_t size);
-void __libc_free(void *ptr);
-
-static bool counting;
-static long fail_at; /* allocations until one fails */
-static long live;
-
-static bool refuse(void)
-{
-	return counting && fail_at-- <= 0;
-}
-
-static void *counted(void *ptr)
-{
-	live += counting && ptr;
-	return ptr;
-}
-
-void *malloc(size_t size)
-{
-	return refuse() ? NULL : counted(__libc_malloc(size));
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return refuse() ? NULL : counted(__libc_calloc(n, size));
-}
-
-void *realloc(void *ptr, size_t size)
-{
-	void *grown = refuse() ? NULL : __libc_realloc(ptr, size);
-
-	return ptr ? grown : counted(grown);
-}
-
-void free(void *ptr)
-{
-	live -= counting && ptr;
-	__libc_free(ptr);
-}
-
+#if SCARCE_MEMORY
 START_TEST(nth_allocation_fails)
 {
 	unsigned int n = 0;
+	long live;
 	int err;
 
 	/* The loop keeps the room that it makes for sources. */
@@ -222,11 +178,9 @@ START_TEST(nth_allocation_fails)
 	do {
 		struct fail fail = { 0 };
 
-		fail_at = n;
-		live = 0;
-		counting = true;
+		scarce_begin(n);
 		err = make_once(_i, &fail);
-		counting = false;
+		live = scarce_end();
 		ck_assert(!err || !g.bus.nregions);
 		ck_assert_msg(live == 0, "%s, %u: %ld left", kinds[_i].name, n, live);
 		ck_assert_msg(!err || (err == -ENOMEM && fail.text[0]), "%s, %u: %d '%s'",
@@ -239,31 +193,20 @@ END_TEST
 
 #endif
 
-static int next_fd(void)
-{
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	close(fd);
-	return fd;
-}
-
 START_TEST(nth_descriptor_fails)
 {
-	struct rlimit before, limit;
-	const int first = next_fd();
+	const int first = scarce_next_fd();
+	struct rlimit before;
 	unsigned int n = 0;
 	int err;
 
-	getrlimit(RLIMIT_NOFILE, &before);
-	limit = before;
 	do {
 		struct fail fail = { 0 };
 
-		limit.rlim_cur = (rlim_t)first + n;
-		setrlimit(RLIMIT_NOFILE, &limit);
+		before = scarce_fds_begin(n);
 		err = make_once(_i, &fail);
-		setrlimit(RLIMIT_NOFILE, &before);
-		ck_assert_int_eq(next_fd(), first);
+		scarce_fds_end(before);
+		ck_assert_int_eq(scarce_next_fd(), first);
 		ck_assert_msg(!err || (err == -EMFILE && fail.text[0]), "%s, %u: %d '%s'",
 			      kinds[_i].name, n, err, fail.text);
 	} while (err && ++n < 100);
@@ -280,7 +223,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if SCARCE_MEMORY
 	tcase_add_loop_test(tc, nth_allocation_fails, 0, KINDS);
 #endif
 	tcase_add_loop_test(tc, nth_descriptor_fails, 0, KINDS);

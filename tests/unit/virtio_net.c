@@ -485,73 +485,74 @@ START_TEST(state_round_trip)
 }
 END_TEST
 
+static const struct {
+	const char *arg;
+	int ret;
+	const char *word; /* of the sentence */
+} option_words[] = {
+	{ "mode=tap", 0, NULL },
+	{ "mode=none", 0, NULL },
+	{ "mode=tap,tapif=tap0,guest_mac=02:00:00:00:00:01", 0, NULL },
+	{ "mode=tap,fd=3", 0, NULL },
+	{ "", -EINVAL, "unknown part" },
+	{ "mode=bridge", -EINVAL, "'bridge'" },
+	{ "mode", -EINVAL, "mode" },
+	{ "mode=tap,script=x", -EINVAL, "'script'" },
+	{ "mode=tap,fd=x", -EINVAL, "'x'" },
+	{ "mode=tap,fd=-1", -EINVAL, "'-1'" },
+	{ "mode=tap,fd=", -EINVAL, "''" },
+	{ "mode=tap,fd=99999999999", -EINVAL, "99999999999" },
+	{ "mode=tap,fd=3,tapif=tap0", -EINVAL, "exclude" },
+	{ "mac=02:00:00:00:00", -EINVAL, "02:00:00:00:00" },
+	{ "mac=02:00:00:00:00:0g", -EINVAL, "MAC" },
+	{ "mac=02:00:00:00:00:01:02", -EINVAL, "MAC" },
+	{ "mac=01:00:00:00:00:01", -EINVAL, "MAC" },
+	{ "mac=2:0:0:0:0:1", -EINVAL, "MAC" },
+	{ "mac", -EINVAL, "MAC" },
+	{ "mode=user", 0, NULL },
+	{ "mode=user,fwd=8080:80,fwd=127.0.0.1:5353:53/udp,mtu=9000", 0, NULL },
+	{ "mode=user,fwd=[::1]:1:65535/tcp,fwd=fe80::1:22:22", 0, NULL },
+	{ "mode=user,fwd=8080", -EINVAL, "fwd=8080 " },
+	{ "mode=user,fwd=", -EINVAL, "fwd=8080:80" },
+	{ "mode=user,fwd=0:80", -EINVAL, "fwd=0:80 " },
+	{ "mode=user,fwd=80:65536", -EINVAL, "fwd=80:65536 " },
+	{ "mode=user,fwd=+80:80", -EINVAL, "fwd" },
+	{ "mode=user,fwd=80:80/sctp", -EINVAL, "/sctp" },
+	{ "mode=user,fwd=localhost:80:80", -EINVAL, "localhost" },
+	{ "mode=user,fwd=127.0.0.1:80:", -EINVAL, "fwd" },
+	{ "mode=user,fwd=[]:80:80", -EINVAL, "fwd" },
+	{ "mode=user,tapif=tap0", -EINVAL, "mode=tap" },
+	{ "fwd=80:80", -EINVAL, "mode=user" },
+	{ "mode=tap,queues=8", 0, NULL },
+	{ "mode=tap,queues=0", -EINVAL, "queues=0 " },
+	{ "mode=tap,queues=9", -EINVAL, "1 to 8" },
+	{ "mode=tap,fd=3,queues=2", -EINVAL, "one queue" },
+	{ "mode=user,queues=2", -EINVAL, "mode=tap" },
+	{ "mode=tap,vhost=on,queues=2", 0, NULL },
+	{ "mode=tap,vhost=yes", -EINVAL, "vhost=yes " },
+	{ "mode=user,vhost=on", -EINVAL, "mode=tap" },
+	{ "mode=tap,mtu=67", -EINVAL, "mtu=67 " },
+	{ "mode=tap,mtu=65536", -EINVAL, "mtu" },
+	{ "mode=tap,mtu", -EINVAL, "mtu" },
+	{ "mac=0A:bC:dE:F0:12:34", 0, NULL },
+	{ "mac=02-00-00-00-00-01", -EINVAL, "MAC" },
+	{ "mac=02:00:00:00:00: 1", -EINVAL, "MAC" },
+	{ "mac=02:00:00:00:00:+1", -EINVAL, "MAC" },
+};
+
 START_TEST(options)
 {
-	static const struct {
-		const char *arg;
-		int ret;
-		const char *word; /* of the sentence */
-	} cases[] = {
-		{ "mode=tap", 0, NULL },
-		{ "mode=none", 0, NULL },
-		{ "mode=tap,tapif=tap0,guest_mac=02:00:00:00:00:01", 0, NULL },
-		{ "mode=tap,fd=3", 0, NULL },
-		{ "", -EINVAL, "unknown part" },
-		{ "mode=bridge", -EINVAL, "'bridge'" },
-		{ "mode", -EINVAL, "mode" },
-		{ "mode=tap,script=x", -EINVAL, "'script'" },
-		{ "mode=tap,fd=x", -EINVAL, "'x'" },
-		{ "mode=tap,fd=-1", -EINVAL, "'-1'" },
-		{ "mode=tap,fd=", -EINVAL, "''" },
-		{ "mode=tap,fd=99999999999", -EINVAL, "99999999999" },
-		{ "mode=tap,fd=3,tapif=tap0", -EINVAL, "exclude" },
-		{ "mac=02:00:00:00:00", -EINVAL, "02:00:00:00:00" },
-		{ "mac=02:00:00:00:00:0g", -EINVAL, "MAC" },
-		{ "mac=02:00:00:00:00:01:02", -EINVAL, "MAC" },
-		{ "mac=01:00:00:00:00:01", -EINVAL, "MAC" },
-		{ "mac=2:0:0:0:0:1", -EINVAL, "MAC" },
-		{ "mac", -EINVAL, "MAC" },
-		{ "mode=user", 0, NULL },
-		{ "mode=user,fwd=8080:80,fwd=127.0.0.1:5353:53/udp,mtu=9000", 0, NULL },
-		{ "mode=user,fwd=[::1]:1:65535/tcp,fwd=fe80::1:22:22", 0, NULL },
-		{ "mode=user,fwd=8080", -EINVAL, "fwd=8080 " },
-		{ "mode=user,fwd=", -EINVAL, "fwd=8080:80" },
-		{ "mode=user,fwd=0:80", -EINVAL, "fwd=0:80 " },
-		{ "mode=user,fwd=80:65536", -EINVAL, "fwd=80:65536 " },
-		{ "mode=user,fwd=+80:80", -EINVAL, "fwd" },
-		{ "mode=user,fwd=80:80/sctp", -EINVAL, "/sctp" },
-		{ "mode=user,fwd=localhost:80:80", -EINVAL, "localhost" },
-		{ "mode=user,fwd=127.0.0.1:80:", -EINVAL, "fwd" },
-		{ "mode=user,fwd=[]:80:80", -EINVAL, "fwd" },
-		{ "mode=user,tapif=tap0", -EINVAL, "mode=tap" },
-		{ "fwd=80:80", -EINVAL, "mode=user" },
-		{ "mode=tap,queues=8", 0, NULL },
-		{ "mode=tap,queues=0", -EINVAL, "queues=0 " },
-		{ "mode=tap,queues=9", -EINVAL, "1 to 8" },
-		{ "mode=tap,fd=3,queues=2", -EINVAL, "one queue" },
-		{ "mode=user,queues=2", -EINVAL, "mode=tap" },
-		{ "mode=tap,vhost=on,queues=2", 0, NULL },
-		{ "mode=tap,vhost=yes", -EINVAL, "vhost=yes " },
-		{ "mode=user,vhost=on", -EINVAL, "mode=tap" },
-		{ "mode=tap,mtu=67", -EINVAL, "mtu=67 " },
-		{ "mode=tap,mtu=65536", -EINVAL, "mtu" },
-		{ "mode=tap,mtu", -EINVAL, "mtu" },
-		{ "mac=0A:bC:dE:F0:12:34", 0, NULL },
-		{ "mac=02-00-00-00-00-01", -EINVAL, "MAC" },
-		{ "mac=02:00:00:00:00: 1", -EINVAL, "MAC" },
-		{ "mac=02:00:00:00:00:+1", -EINVAL, "MAC" },
-	};
-
-	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (unsigned int i = 0; i < sizeof(option_words) / sizeof(option_words[0]); i++) {
 		struct net_config cfg = { .transport = &virtio_mmio };
 		struct fail why = { 0 };
 		char arg[96];
 
-		strcpy(arg, cases[i].arg);
-		ck_assert_msg(net_parse(&cfg, arg, &why) == cases[i].ret, "%s", cases[i].arg);
+		strcpy(arg, option_words[i].arg);
+		ck_assert_msg(net_parse(&cfg, arg, &why) == option_words[i].ret, "%s",
+			      option_words[i].arg);
 		ck_assert_ptr_eq(cfg.transport, &virtio_mmio);
-		if (cases[i].word)
-			ck_assert_msg(strstr(why.text, cases[i].word), "%s", why.text);
+		if (option_words[i].word)
+			ck_assert_msg(strstr(why.text, option_words[i].word), "%s", why.text);
 	}
 }
 END_TEST
