@@ -6,8 +6,8 @@
 suite=net
 # shellcheck source=tests/lib.sh
 . ./lib.sh
-limit=400 show=4
-size=$1
+show=4
+size=$1 limit=$((200 + 5 * $1))
 shift
 
 # The initramfs cannot be pivoted away from, as passt does: a bind mount of it can.
