@@ -26,6 +26,17 @@ static int leave_std(const struct migrate_link *link, const struct restore *r, s
 	return 0;
 }
 
+/* Until all of it is here, and said to be its own, the machine is whose it was. */
+static void say_whose(const struct restore *r, struct fail *fail)
+{
+	const struct fail why = *fail;
+
+	if (!fail->text[0] || r->taken || r->from.over)
+		return;
+	*fail = (struct fail){ 0 };
+	fail_set(fail, why.code, -EIO, "%s; the machine is its source's still", why.text);
+}
+
 static int receive(struct migrate_link *link, struct config *cfg, const struct restore_args *args,
 		   struct fail *fail)
 {
@@ -44,6 +55,7 @@ static int receive(struct migrate_link *link, struct config *cfg, const struct r
 	code = err ? (int)fail->code : foreground_run(cfg, &how, fail);
 	/* Whoever sends it is told why it cannot be, if that has not been. */
 	receiver_close(&r.from, fail);
+	say_whose(&r, fail);
 	if (r.refused.text)
 		fputs(r.refused.text, stderr);
 	restore_close(&r);

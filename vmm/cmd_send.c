@@ -57,7 +57,9 @@ static int follow(FILE *report, const struct send_args *args, bool one_way, stru
 	int err = control_report_follow(report, &listener, fail);
 
 	if (err && !fail->text[0])
-		fail_set(fail, EXIT_MIGRATION, err, "the machine has ended before it was sent");
+		fail_set(fail, EXIT_UNDECIDED, err,
+			 "the machine's vmm has ended without a word; if the guest is anywhere, it "
+			 "runs or stands still where it was sent to");
 	return err;
 }
 

@@ -288,6 +288,7 @@ static int fill(struct run *run, struct fail *fail)
 	/* A signal ends the wait for what is sent. */
 	restore->from.stop_fd = run->signals.fd;
 	err = restore_machine(restore, run->machine, &run->log, fail);
+	restore->taken = !err;
 	run->undecided = restore->undecided;
 	run->stays_paused = restore->paused || run->undecided;
 	return err;

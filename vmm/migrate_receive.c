@@ -136,8 +136,7 @@ enum migrate_end receiver_loaded(struct receiver *r, struct fail *fail)
 
 	/* What did not go out whole is no word: the source takes its machine back. */
 	if (say(r, WORD_LOADED)) {
-		fail_set(fail, EXIT_MIGRATION, r->to.err,
-			 "the link to the source is lost; the machine stays where it was");
+		fail_set(fail, EXIT_MIGRATION, r->to.err, "the link to the source is lost");
 		return MIGRATE_STAYED;
 	}
 	r->stop_fd = -1;

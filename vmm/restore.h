@@ -27,6 +27,7 @@ struct restore {
 	bool answers; /* `from.out` is where answers go */
 	struct receiver from;
 	bool undecided; /* it may run elsewhere still, and stands here */
+	bool taken; /* it runs here, or stands; until then it is whose it was */
 	/* private */
 	char *texts[RESTORE_TEXTS_MAX]; /* of the configuration */
 	unsigned int ntexts;

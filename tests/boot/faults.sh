@@ -1,0 +1,285 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs on the arm64 host: a machine that moves, and at each phase of it each fault of either side or
+# of the link between them (linkfault.c). Two of them never run; none runs only where vmm/migrate.md
+# says so, and then goes on at a person's word. Arguments: groups, or cases as PHASE:FAULT, each in a
+# folder, several at a time.
+
+suite=faults
+at_once=6
+phases='listen connect check first later pause vcpu gic device loaded commit entry'
+faults='kill-source kill-destination stop-source stop-destination reset half stall garbage no-space-source
+	no-space-destination'
+# Each phase and each fault once, but what takes long.
+quick='listen:stop-source connect:garbage check:no-space-destination first:kill-destination later:half
+	pause:kill-source vcpu:reset gic:garbage device:no-space-source loaded:reset commit:reset entry:half'
+
+matrix() {
+	for fault in $faults; do
+		for phase in $phases; do
+			echo "$phase:$fault"
+		done
+	done
+}
+
+# --- one case -------------------------------------------------------------------------------------
+
+# up PID: the process has not ended. One that nobody has waited for as yet is still there.
+up() {
+	grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null
+}
+
+# listening PORT PID
+listening() {
+	until grep -q "$(printf ':%04X 00000000:0000 0A' "$1")" /proc/net/tcp; do
+		up "$2" || return 1
+		usleep 10000
+	done
+}
+
+# settled NAME PID: waits until the machine has ended, runs, or stands still for good: $now says which.
+settled() {
+	while up "$2"; do
+		now=$(vmm list | sed -n "s/^$1 .* //p")
+		case $now in
+		running | undecided) return ;;
+		esac
+		[ $(($(date +%s) - began)) -lt 200 ] || { now="hangs, $now"; return; }
+		usleep 50000
+	done
+	now=ended
+}
+
+beats() {
+	tr -d '\r' <"$1" | grep -ac '^beat [0-9]*$'
+}
+
+# goes_on OUT PID: its heart beats on.
+goes_on() {
+	more=$(($(beats "$1") + 2))
+	until [ "$(beats "$1")" -ge $more ]; do
+		up "$2" || return 1
+		[ $(($(date +%s) - began)) -lt 240 ] || return 1
+		usleep 100000
+	done
+}
+
+# What must become of both, and of `vmm send`, as patterns.
+wanted() {
+	case $phase:$fault in
+	*:none | *:stop-*) echo ended running 0 ;;
+	listen:kill-source) echo ended ended 2 ;;
+	listen:kill-destination | listen:reset | listen:half | listen:stall | listen:garbage) echo running ended 2 ;;
+	loaded:kill-source) echo ended undecided 6 ;;
+	commit:kill-source | entry:kill-source) echo ended running 6 ;;
+	# What it had sent may be all of it.
+	pause:kill-source | vcpu:kill-source | gic:kill-source | device:kill-source) echo 'ended [eu]* 6' ;;
+	*:kill-source) echo ended ended 6 ;;
+	# The one that was told to go on does not say that it does; or said it, and was killed after.
+	commit:kill-destination) echo undecided ended 6 ;;
+	entry:kill-destination) echo ended ended 0 ;;
+	commit:no-space-* | entry:no-space-*) echo ended running 0 ;;
+	# Or what there is is enough.
+	listen:no-space-*) echo '* * *' ;;
+	*:no-space-*) echo '* * [05]' ;;
+	# Whether that is seen before the commit goes out.
+	loaded:kill-destination) echo '[ru]* ended [56]' ;;
+	loaded:garbage) echo running ended 5 ;;
+	loaded:*) echo running undecided 5 ;;
+	commit:*) echo undecided undecided 6 ;;
+	entry:*) echo undecided running 6 ;;
+	*) echo running ended 5 ;;
+	esac
+}
+
+# said FILE PATTERN
+said() {
+	grep -qE -e "$2" "$1"
+}
+
+# Each side that has not been killed says whose the guest is.
+check_words() {
+	case $source in
+	running) said sent 'goes on' || [ "$phase" = listen ] || echo 'vmm send does not say whose it is' ;;
+	undecided)
+		said sent 'stands still' || echo 'vmm send does not say that it stands still'
+		said err.s 'take-ownership' || echo 'the source does not say what to do'
+		;;
+	esac
+	case $destination:$fault in
+	undecided:*) said err.d 'take-ownership' || echo 'the destination does not say what to do' ;;
+	ended:kill-destination | ended:kill-source) ;;
+	ended:*) said err.d 'its source.s still|stays where it was' || echo 'the destination does not say whose it is' ;;
+	esac
+	[ "$fault" != kill-source ] || [ "$phase" = listen ] || said sent 'ended without a word' || echo 'vmm send does not say that the source has ended'
+}
+
+# Never two, and none only as vmm/migrate.md says; and the codes fit.
+check_rule() {
+	case $source:$destination in
+	running:running) echo 'two run' ;;
+	running:ended | running:undecided)
+		case $phase:$code in
+		*:5 | listen:[24]) ;;
+		*) echo "code $code" ;;
+		esac
+		;;
+	ended:running | undecided:running) [ "$code" = 0 ] || [ "$code" = 6 ] || echo "code $code" ;;
+	undecided:undecided) [ "$code" = 6 ] || echo "code $code" ;;
+	*)
+		case $fault in
+		kill-*) ;;
+		*) echo 'none runs' ;;
+		esac
+		;;
+	esac
+	case $source:$fault in
+	ended:kill-source) ;;
+	ended:*) ended 36 "$spid" || echo "the source has ended with $status" ;;
+	esac
+}
+
+# take NAME PID OUT: a person says that it is this one.
+take() {
+	if vmm resume "$1" 2>refused; then
+		echo "$1 goes on without a word about ownership"
+	elif ! vmm resume --take-ownership "$1"; then
+		echo "$1 does not go on: --take-ownership"
+	fi
+}
+
+# One goes on, by itself or at a person's word, and the other is given up.
+check_going_on() {
+	owner=
+	case $source:$destination in
+	running:*) owner=s ;;
+	*:running) owner=d ;;
+	# In turns.
+	undecided:undecided) [ $((number % 2)) -eq 0 ] && owner=s || owner=d ;;
+	undecided:*) owner=s ;;
+	*:undecided) owner=d ;;
+	*) return ;;
+	esac
+	eval "mine=\$${owner}pid"
+	case $owner:$source:$destination in
+	s:undecided:* | d:*:undecided) take $owner ;;
+	esac
+	for other in s d; do
+		eval "pid=\$${other}pid"
+		[ $other != $owner ] && up "$pid" || continue
+		vmm stop $other
+		ended 36 "$pid" || echo "the other, given up, ends with $status"
+	done
+	goes_on out.$owner "$mine" || echo "$owner has no heartbeat"
+	printf q >in.$owner
+	ended 0 "$mine" || echo "$owner ends with $status"
+	cat out.s out.d | tr -d '\r' >lines
+	grep -q '^done' lines || echo 'the guest did not end'
+	! grep -q '^FAIL' lines || grep -m 1 '^FAIL' lines
+	sed -n 's/^beat \([0-9]*\)$/\1/p' lines >beats
+	seq 1 "$(sort -n beats | tail -n 1)" | cmp -s - beats ||
+		echo "beats are missing, or beat twice: $(seq 1 "$(sort -n beats | tail -n 1)" | diff - beats | head -n 3)"
+}
+
+start_both() {
+	mkfifo in.s in.d
+	exec 4<>in.s 5<>in.d
+	: >out.s
+	: >out.d
+	vmm run --nodefaults --name s -m 8 -k ../beat.bin <in.s >out.s 2>err.s &
+	spid=$!
+	until [ "$(beats out.s)" -ge 2 ]; do up $spid || return; usleep 100000; done
+	vmm receive --name d "tcp:127.0.0.1:$((7000 + number))" <in.d >out.d 2>err.d &
+	dpid=$!
+	listening $((7000 + number)) $dpid
+	../linkfault $((17000 + number)) $((7000 + number)) "$phase" "$fault" $spid $dpid >struck 2>err.link &
+	link=$!
+}
+
+# Sends it, at the phase `later` such that a second round is needed while the guest runs.
+send() {
+	port=$((17000 + number)) how='--downtime 100s'
+	case $phase in
+	listen)
+		port=$((7000 + number))
+		until said struck struck; do up $link || break; done
+		case $fault in
+		stop-*) ;;
+		# A stray one is heard of to its end.
+		reset | half | stall | garbage | kill-destination) wait $dpid ;;
+		kill-source) wait $spid ;;
+		esac
+		;;
+	later)
+		listening $port $link
+		printf w >in.s
+		more=$(($(beats out.s) + 3))
+		until [ "$(beats out.s)" -ge $more ]; do up $spid || break; usleep 100000; done
+		how='--downtime 8s --bandwidth 256K'
+		;;
+	*) listening $port $link ;;
+	esac
+	# shellcheck disable=SC2086
+	vmm send $how s "tcp:127.0.0.1:$port" >json 2>sent &
+	client=$!
+	if [ $phase = later ]; then
+		until said struck struck; do up $link && up $client || break; usleep 100000; done
+		printf c >in.s
+	fi
+	wait $client
+	code=$?
+	case $fault in
+	no-space-*) ../linkfault 0 0 listen "${fault#no-}" "$spid" "$dpid" >fed 2>&1 ;;
+	esac
+}
+
+one() {
+	number=$1 phase=${2%%:*} fault=${2#*:}
+	export VMM_RUNTIME_DIR=$PWD/run.$number
+	mkdir -m 700 -p "case.$number" "$VMM_RUNTIME_DIR"
+	cd "case.$number" || exit
+	began=$(date +%s)
+	start_both
+	send
+	settled s $spid
+	source=$now
+	settled d $dpid
+	destination=$now
+	{
+		said struck struck || echo "the phase did not come: $(cat err.link)"
+		want=$(wanted)
+		# shellcheck disable=SC2254 # it is a pattern
+		case "$source $destination $code" in
+		$want) ;;
+		*) echo "wanted $want" ;;
+		esac
+		check_rule
+		check_words
+		check_going_on
+	} >wrong 2>&1
+	check "$phase, $fault: source $source, destination $destination, send $code ($(($(date +%s) - began)) s)" \
+		"$(cat wrong) | $(cat sent err.s err.d)" test ! -s wrong
+	kill -9 $spid $dpid $link 2>/dev/null
+}
+
+# --- all of them ----------------------------------------------------------------------------------
+
+# shellcheck source=tests/lib.sh
+. ./lib.sh
+if [ "$1" = --one ]; then
+	one "$2" "$3"
+	exit 0
+fi
+ifconfig lo up
+: >cases
+for word in "${@:-matrix}"; do
+	case $word in
+	*:*) echo "$word" ;;
+	quick) printf '%s\n' $quick ;;
+	matrix) matrix ;;
+	esac
+done | awk '{ print NR, $0 }' >cases
+xargs -P $at_once -n 2 sh faults.sh --one <cases | tee results
+passed=$(grep -c '^ok' results)
+failed=$(($(wc -l <cases) - passed))
+summary
