@@ -241,8 +241,13 @@ static int collect(struct sender *s, struct fail *fail)
 
 static int prepare(struct sender *s, struct fail *fail)
 {
+	const struct migrate_hello hello = { MIGRATE_VERSION };
+
 	stream_open_fd(&s->to, s->out, true);
 	s->to.stop_fd = s->stop_fd;
+	/* First of all: whatever follows, even if it is that nothing will, is understood. */
+	frames_begin(&s->to);
+	frames_word(&s->to, WORD_HANDOVER, &hello, sizeof(hello));
 	s->copy = malloc((size_t)RUN * PAGE);
 	for (unsigned int r = 0; s->copy && r < s->mem->nram; r++) {
 		uint64_t pages = guest_ram_pages(&s->mem->ram[r]);
@@ -270,15 +275,12 @@ static void send_sections(struct sender *s)
 /* The other side makes the machine, and says whether it can, before anything stops. */
 static int introduce(struct sender *s, struct fail *fail)
 {
-	const struct migrate_hello hello = { MIGRATE_VERSION };
 	struct fail wrong = { 0 };
 	int err = s->ops->begin(s->arg, &s->snap, fail);
 
 	if (err)
 		return err;
 	wait_silence(s);
-	frames_begin(&s->to);
-	frames_word(&s->to, WORD_HANDOVER, &hello, sizeof(hello));
 	send_sections(s);
 	frames_word(&s->to, WORD_CHECK, NULL, 0);
 	if (stream_flush(&s->to))

@@ -79,7 +79,7 @@ static void check_stayed(const struct fake_result *r, const char *source, const 
 static const struct {
 	const char *what, *source, *destination;
 } failures[] = {
-	{ "begin", "begin: no space", "" },
+	{ "begin", "begin: no space", "stays where it was: begin: no space" },
 	{ "make", "the destination refuses: make: no space", "make: no space" },
 	{ "stop", "stop: no space", "stays where it was: stop: no space" },
 	{ "load", "the destination refuses: load: no space", "load: no space" },
