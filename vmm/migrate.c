@@ -19,7 +19,8 @@ void migrate_text(const struct frames *f, char text[MIGRATE_TEXT_MAX + 1])
 {
 	size_t len = f->section.len < MIGRATE_TEXT_MAX ? f->section.len : MIGRATE_TEXT_MAX;
 
-	memcpy(text, f->section.data, len);
+	if (len)
+		memcpy(text, f->section.data, len);
 	text[len] = 0;
 	for (char *c = text; *c; c++)
 		if (*c < ' ' || *c > '~')

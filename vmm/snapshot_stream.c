@@ -173,17 +173,18 @@ void frames_close(struct frames *f)
 	*f = (struct frames){ .in.fd = -1 };
 }
 
-/* Grows as bytes arrive: a length alone allocates little. */
+/* Grows as bytes arrive: a length alone allocates little, and a word that is only its name nothing,
+ * so that whose the machine is can be heard without memory. */
 static int read_payload(struct stream *in, uint64_t len, uint8_t **out)
 {
 	enum { STEP = 1 << 20 };
 	uint8_t *data = NULL, *more;
 	uint64_t at = 0;
 
-	do {
+	while (at < len && !in->err) {
 		uint64_t n = len - at < STEP ? len - at : STEP;
 
-		more = realloc(data, at + n ? at + n : 1);
+		more = realloc(data, at + n);
 		if (!more) {
 			free(data);
 			return -ENOMEM;
@@ -191,7 +192,7 @@ static int read_payload(struct stream *in, uint64_t len, uint8_t **out)
 		data = more;
 		stream_read(in, data + at, n);
 		at += n;
-	} while (at < len && !in->err);
+	}
 	*out = data;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,12 @@ static void side_init(struct side *side, const struct fake_plan *plan, struct fa
 	guest_mem_add(&side->mem, FAKE_BASE, FAKE_PAGES * PAGE, side->ram);
 }
 
+static void side_fini(struct side *side)
+{
+	munmap(side->ram, FAKE_PAGES * PAGE);
+	guest_mem_destroy(&side->mem);
+}
+
 static void value_state(void *arg, struct state *s)
 {
 	state_u32(s, "v", arg);
@@ -58,8 +65,8 @@ static int source_begin(void *arg, struct snapshot *snap, struct fail *fail)
 	struct side *side = arg;
 	int err = fails(side, "begin", fail);
 
-	if (!err)
-		err = guest_mem_track(&side->mem, true);
+	if (!err && guest_mem_track(&side->mem, true))
+		err = fail_set(fail, EXIT_HOST, -ENOMEM, "begin: out of memory");
 	side->value = 1;
 	return err ? err : snapshot_add(snap, "value", 1, value_state, &side->value, fail);
 }
@@ -138,6 +145,9 @@ static void source(const struct fake_plan *plan, struct fake_result *result, int
 	end->end = migrate_send(&s, &end->fail);
 	end->runs = end->end == MIGRATE_STAYED;
 	end->stats = s.stats;
+	if (s.stop_fd >= 0)
+		close(s.stop_fd);
+	side_fini(&side);
 	atomic_store(&end->ended, true);
 }
 
@@ -184,6 +194,7 @@ static void destination(const struct fake_plan *plan, struct fake_result *result
 	if (end->runs)
 		receiver_runs(&r);
 	receiver_close(&r, &end->fail);
+	side_fini(&side);
 	atomic_store(&end->ended, true);
 }
 
@@ -353,6 +364,8 @@ static pid_t start(side_fn *fn, const struct fake_plan *plan, struct fake_result
 	if (other >= 0)
 		close(other);
 	fcntl(pair[1], F_SETFL, O_NONBLOCK);
+	if (plan->begins)
+		plan->begins(fn == destination);
 	fn(plan, result, pair[1]);
 	_exit(0);
 }
@@ -382,4 +395,34 @@ void fake_migrate(const struct fake_plan *plan, struct fake_result *result)
 	memcpy(result, shared, sizeof(*result));
 	munmap(shared, sizeof(*shared));
 	free(link);
+}
+
+struct here {
+	const struct fake_plan *plan;
+	struct fake_result *result;
+	int fd;
+};
+
+static void *source_thread(void *arg)
+{
+	const struct here *here = arg;
+
+	source(here->plan, here->result, here->fd);
+	close(here->fd);
+	return NULL;
+}
+
+void fake_migrate_here(const struct fake_plan *plan, struct fake_result *result)
+{
+	int pair[2], err = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair);
+	struct here here = { plan, result, pair[0] };
+	pthread_t thread;
+
+	memset(result, 0, sizeof(*result));
+	if (!err)
+		err = pthread_create(&thread, NULL, source_thread, &here);
+	assert(!err);
+	destination(plan, result, pair[1]);
+	pthread_join(thread, NULL);
+	close(pair[1]);
 }

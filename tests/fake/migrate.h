@@ -38,6 +38,7 @@ struct fake_plan {
 	unsigned int writes; /* pages that the guest writes a round; 0: a few, and fewer */
 	bool verify, cancel;
 	const char *fails; /* of the machine: "begin", "stop", "make", "load"; or NULL */
+	void (*begins)(bool destination); /* in each side's process, before all else; or NULL */
 };
 
 struct fake_side {
@@ -59,5 +60,7 @@ struct fake_result {
 
 /* Runs one to its end: what both sides came to, in `result`. */
 void fake_migrate(const struct fake_plan *plan, struct fake_result *result);
+/* The same in this process, without anything between the two: no fault, and no `begins`. */
+void fake_migrate_here(const struct fake_plan *plan, struct fake_result *result);
 
 #endif
