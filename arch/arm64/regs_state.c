@@ -229,6 +229,7 @@ int regs_clock_read(const struct kvm_vcpu *vcpu, struct clock *clock)
 {
 	int err = kvm_reg_get(vcpu, KVM_REG_ARM_TIMER_CNT, &clock->virt);
 
+	clock->phys = 0;
 	clock->has_phys = !err && !kvm_reg_get(vcpu, KVM_REG_ARM_PTIMER_CNT, &clock->phys);
 	return err;
 }
