@@ -48,28 +48,32 @@ disk() {
 }
 
 # Works until `off` is typed, while its machine is saved and restored under it: writes files, reads them
-# back past the cache, keeps a part of its memory changing, and counts on the console.
+# back past the cache, keeps half of 256 MiB of memory changing, and counts on the console.
 work() {
+	mkdir /dirty
+	mount -t tmpfs -o size=130m none /dirty
 	n=0
 	while [ ! -e /off ]; do
 		n=$((n + 1))
 		head -c $((n % 7 * 100000 + 65536)) /dev/urandom >/new
-		head -c 8388608 /dev/urandom >"/dirty$((n % 4))"
-		sum=$(md5sum <"/dirty$((n % 4))")
+		head -c 8388608 /dev/urandom >"/dirty/$((n % 16))"
+		md5sum "/dirty/$((n % 16))" >"/sum$((n % 16))"
 		cp /new "/a/file$((n % 16))"
 		sync
 		echo 1 >/proc/sys/vm/drop_caches
 		cmp /new "/a/file$((n % 16))" || echo "hop: file $n differs"
-		[ "$sum" = "$(md5sum <"/dirty$((n % 4))")" ] || echo "hop: memory $n differs"
+		md5sum -cs "/sum$((n % 16))" || echo "hop: memory $n differs"
 		echo "tick $n"
 	done
-	umount /a && echo 'hop: unmounted'
+	cat /sum* | md5sum -cs || echo 'hop: memory differs'
+	! grep -q ' /a ' /proc/mounts || umount /a && echo 'hop: whole'
 }
 
 hop() {
 	mkdir -p /a
-	mount -t ext4 /dev/vda /a || return 1
+	[ ! -e /dev/vda ] || mount -t ext4 /dev/vda /a || return 1
 	work &
+	worker=$!
 	if [ -d /sys/class/net/eth0 ]; then
 		ip link set eth0 up
 		ip addr add 10.0.9.2/24 dev eth0
@@ -81,7 +85,7 @@ hop() {
 		echo "typed: $word"
 	done </dev/ttyAMA0
 	: >/off
-	wait
+	wait $worker
 	echo "hop: reseeded $(dmesg | grep -c 'reseeded due to virtual machine fork') times"
 }
 

@@ -68,7 +68,7 @@ linux() {
 	check "linux: $linux_hops hops $*" "hop $n, status $status: $(tail -n 5 out) $(cat sent err)" \
 		test "$n" -eq "$linux_hops" -a $status -eq 0
 	check 'linux: files and memory are whole' "$(grep -a '^hop:' lines)" \
-		test "$(grep -a '^hop:' lines | head -n 1)" = 'hop: unmounted'
+		test "$(grep -a '^hop:' lines | head -n 1)" = 'hop: whole'
 	sed -n 's/^tick //p' lines >ticks
 	seq 1 "$(tail -n 1 ticks)" >wanted
 	check 'linux: the console has no gap' "$(diff ticks wanted | head -n 3)" cmp -s ticks wanted
@@ -241,7 +241,8 @@ disks() {
 	begin d0 -d disk
 	send 5 d0 'exec:vmm receive --name d1 - 2>err1'
 	stays 'a disk that is not named' d0 'disk 0=|--disk'
-	send 5 d0 'exec:vmm receive --name d1 --disk 0=other - 2>err1'
+	# shellcheck disable=SC2086
+	send 5 $slow d0 'exec:vmm receive --name d1 --disk 0=other - 2>err1'
 	stays 'another disk' d0 'not as it was left'
 	check 'the lock is back' "$(vmm list)" in_use -d disk
 	receive d1 --disk 0=disk
@@ -282,7 +283,8 @@ nets() {
 	begin n0 -n mode=tap,tapif=tap0
 	send 5 n0 'exec:vmm receive --name n1 - 2>err1'
 	stays 'a network that is not named' n0 'network 0=|--network'
-	send 5 n0 'exec:vmm receive --name n1 --network 0=mode=tap,tapif=tap7 - 2>err1'
+	# shellcheck disable=SC2086
+	send 5 $slow n0 'exec:vmm receive --name n1 --network 0=mode=tap,tapif=tap7 - 2>err1'
 	stays 'a tap that is not there' n0 'tap7'
 	check 'the tap is back' "$(vmm list)" in_use -n mode=tap,tapif=tap0
 	receive n1 --network 0=mode=tap,tapif=tap0
