@@ -37,6 +37,7 @@ struct restore {
 	struct snapshot_load load;
 	struct loop_job verify;
 	bool verifying;
+	struct fail wrong; /* what verifying has found, once it has ended */
 };
 
 /* Opens the file, the caller's, and reads what it takes to make the machine. EXIT_SNAPSHOT. */

@@ -24,6 +24,7 @@ struct row {
 	bool wide; /* 64-bit attribute */
 	uint16_t step; /* between words; 0: 4 */
 	uint32_t clear; /* where ones clear, written before; 0: none */
+	bool zero; /* all zeros in a new controller, which a state of zeros fits as it is */
 };
 
 #define DIST	     KVM_DEV_ARM_VGIC_GRP_DIST_REGS
@@ -32,17 +33,17 @@ struct row {
 #define LEVELS	     KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO
 #define LEVEL_OFFSET (VGIC_LEVEL_INFO_LINE_LEVEL << KVM_DEV_ARM_VGIC_LINE_LEVEL_INFO_SHIFT)
 
-#define ONE(name, group, offset)                              \
-	{                                                     \
-		name, group, offset, 0, 1, false, false, 0, 0 \
-	}
-#define SPIS(name, offset, bits, clear)                             \
-	{                                                           \
-		name, DIST, offset, bits, 0, false, false, 0, clear \
-	}
-#define BANK(name, group, offset, words, clear)                      \
+#define ONE(name, group, offset)                                     \
 	{                                                            \
-		name, group, offset, 0, words, true, false, 0, clear \
+		name, group, offset, 0, 1, false, false, 0, 0, false \
+	}
+#define SPIS(name, offset, bits, clear, zero)                             \
+	{                                                                 \
+		name, DIST, offset, bits, 0, false, false, 0, clear, zero \
+	}
+#define BANK(name, group, offset, words, clear)                             \
+	{                                                                   \
+		name, group, offset, 0, words, true, false, 0, clear, false \
 	}
 #define ICC(name, op1, crn, crm, op2)                                   \
 	{                                                               \
@@ -52,7 +53,7 @@ struct row {
 				   ARM64_SYS_REG_SHIFT_MASK(crn, CRN) | \
 				   ARM64_SYS_REG_SHIFT_MASK(crm, CRM) | \
 				   ARM64_SYS_REG_SHIFT_MASK(op2, OP2)), \
-			0, 1, true, true, 0, 0                          \
+			0, 1, true, true, 0, 0, false                   \
 	}
 
 /* GICv3 (IHI 0069, 12.8 to 12.11). */
@@ -69,17 +70,17 @@ static const struct row v3_rows[] = {
 	BANK("gicr.icfgr", REDIST, 0x10c00, 2, 0),
 	BANK("gicr.ipriorityr", REDIST, 0x10400, 8, 0),
 	BANK("gicr.isenabler", REDIST, 0x10100, 1, 0x10180),
-	{ "gicr.level", LEVELS, LEVEL_OFFSET, 0, 1, true, false, 32, 0 },
+	{ "gicr.level", LEVELS, LEVEL_OFFSET, 0, 1, true, false, 32, 0, false },
 	BANK("gicr.ispendr", REDIST, 0x10200, 1, 0),
 	BANK("gicr.isactiver", REDIST, 0x10300, 1, 0x10380),
-	SPIS("gicd.igroupr", 0x80, 1, 0),
-	SPIS("gicd.icfgr", 0xc00, 2, 0),
-	SPIS("gicd.ipriorityr", 0x400, 8, 0),
-	SPIS("gicd.irouter", 0x6000, 64, 0),
-	SPIS("gicd.isenabler", 0x100, 1, 0x180),
-	{ "gicd.level", LEVELS, LEVEL_OFFSET, 1, 0, false, false, 32, 0 },
-	SPIS("gicd.ispendr", 0x200, 1, 0),
-	SPIS("gicd.isactiver", 0x300, 1, 0x380),
+	SPIS("gicd.igroupr", 0x80, 1, 0, false),
+	SPIS("gicd.icfgr", 0xc00, 2, 0, true),
+	SPIS("gicd.ipriorityr", 0x400, 8, 0, true),
+	SPIS("gicd.irouter", 0x6000, 64, 0, true),
+	SPIS("gicd.isenabler", 0x100, 1, 0x180, true),
+	{ "gicd.level", LEVELS, LEVEL_OFFSET, 1, 0, false, false, 32, 0, false },
+	SPIS("gicd.ispendr", 0x200, 1, 0, true),
+	SPIS("gicd.isactiver", 0x300, 1, 0x380, true),
 	ICC("icc_sre", 0, 12, 12, 5),
 	ICC("icc_ctlr", 0, 12, 12, 4),
 	ICC("icc_pmr", 0, 4, 6, 0),
@@ -108,13 +109,13 @@ static const struct row v2_rows[] = {
 	BANK("gicd.ispendr0", DIST, 0x200, 1, 0x280),
 	BANK("gicd.isactiver0", DIST, 0x300, 1, 0x380),
 	BANK("gicd.spendsgir", DIST, 0xf20, 4, 0xf10),
-	SPIS("gicd.igroupr", 0x80, 1, 0),
-	SPIS("gicd.icfgr", 0xc00, 2, 0),
-	SPIS("gicd.ipriorityr", 0x400, 8, 0),
-	SPIS("gicd.itargetsr", 0x800, 8, 0),
-	SPIS("gicd.isenabler", 0x100, 1, 0x180),
-	SPIS("gicd.ispendr", 0x200, 1, 0x280),
-	SPIS("gicd.isactiver", 0x300, 1, 0x380),
+	SPIS("gicd.igroupr", 0x80, 1, 0, false),
+	SPIS("gicd.icfgr", 0xc00, 2, 0, true),
+	SPIS("gicd.ipriorityr", 0x400, 8, 0, true),
+	SPIS("gicd.itargetsr", 0x800, 8, 0, false),
+	SPIS("gicd.isenabler", 0x100, 1, 0x180, true),
+	SPIS("gicd.ispendr", 0x200, 1, 0x280, true),
+	SPIS("gicd.isactiver", 0x300, 1, 0x380, true),
 	BANK("gicc.ctlr", CPU_IF, 0x0, 1, 0),
 	BANK("gicc.pmr", CPU_IF, 0x4, 1, 0),
 	BANK("gicc.bpr", CPU_IF, 0x8, 1, 0),
@@ -122,9 +123,9 @@ static const struct row v2_rows[] = {
 	BANK("gicc.apr", CPU_IF, 0xd0, 4, 0),
 };
 
-#define ITS(name, offset, words)                                                         \
-	{                                                                                \
-		name, KVM_DEV_ARM_VGIC_GRP_ITS_REGS, offset, 0, words, false, true, 0, 0 \
+#define ITS(name, offset, words)                                                                \
+	{                                                                                       \
+		name, KVM_DEV_ARM_VGIC_GRP_ITS_REGS, offset, 0, words, false, true, 0, 0, false \
 	}
 
 /* ITS (IHI 0069, 12.19), in the order that arm-vgic-its.rst asks for; its tables come before
@@ -205,6 +206,8 @@ static void set_row(const struct vgic_view *view, const struct row *row, uint32_
 		uint32_t ones = UINT32_MAX, now[2];
 		int err = 0;
 
+		if (row->zero && !words[i])
+			continue;
 		/* A write of what is there already may change it: KVM corrects what cannot be. */
 		if (!kvm_attr_get(view->fd, row->group, attr, now) &&
 		    !memcmp(now, words + i, step * sizeof(*now)))

@@ -19,5 +19,10 @@ $(NATIVE)/its_bench: $(ITS_BENCH) $(NATIVE)/libportable.a
 	$(call SAY,LINK)
 	$(Q)$(HOST_CC) $(NATIVE_FLAGS) -o $@ $^ -lfdt
 
-bench: $(METERS) t1-guests $(NATIVE)/vring_bench $(NATIVE)/its_bench
--include $(METERS:=.d) $(VRING_BENCH:.o=.d) $(ITS_BENCH:.o=.d)
+SNAPSHOT_BENCH := $(NATIVE)/tests/bench/native/snapshot_bench.o
+$(NATIVE)/snapshot_bench: $(SNAPSHOT_BENCH) $(NATIVE)/libportable.a
+	$(call SAY,LINK)
+	$(Q)$(HOST_CC) $(NATIVE_FLAGS) -o $@ $^ -lfdt
+
+bench: $(METERS) t1-guests $(addprefix $(NATIVE)/,vring_bench its_bench snapshot_bench)
+-include $(METERS:=.d) $(VRING_BENCH:.o=.d) $(ITS_BENCH:.o=.d) $(SNAPSHOT_BENCH:.o=.d)

@@ -2,7 +2,29 @@
 #include "vmm/core/stream.h"
 
 #include <endian.h>
+#include <stdbool.h>
 #include <string.h>
+#ifdef __aarch64__
+#include <sys/auxv.h>
+#endif
+
+/* What an architecture has: CRC_CPU says that a function uses it, CRC_STEP adds eight bytes in memory's
+ * order, cpu_has_crc() asks for it. */
+#if defined(__aarch64__) && __BYTE_ORDER == __LITTLE_ENDIAN
+#define CRC_CPU		 __attribute__((target("+crc")))
+#define CRC_STEP(crc, w) __builtin_aarch64_crc32cx(crc, w)
+static bool cpu_has_crc(void)
+{
+	return getauxval(AT_HWCAP) & HWCAP_CRC32;
+}
+#elif defined(__x86_64__)
+#define CRC_CPU		 __attribute__((target("sse4.2")))
+#define CRC_STEP(crc, w) (uint32_t) __builtin_ia32_crc32di(crc, w)
+static bool cpu_has_crc(void)
+{
+	return __builtin_cpu_supports("sse4.2");
+}
+#endif
 
 /*
  * Eight bytes a step ("slicing by 8"): slice[k][b] is the CRC of the byte b followed by k zero
@@ -46,12 +68,11 @@ static const uint32_t slice[8][256] = {
 	       0x34019664),
 };
 
-uint32_t crc32c(uint32_t crc, const void *data, size_t len)
+/* By tables; `crc` is the register, not inverted, here and below. */
+static uint32_t by_tables(uint32_t crc, const uint8_t *p, size_t len)
 {
-	const uint8_t *p = data;
 	uint64_t w;
 
-	crc = ~crc;
 	for (; len >= 8; len -= 8, p += 8) {
 		memcpy(&w, p, sizeof(w));
 		w = le64toh(w) ^ crc;
@@ -61,5 +82,82 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t len)
 	}
 	for (; len; len--, p++)
 		crc = crc >> 8 ^ slice[0][(crc ^ *p) & 0xff];
-	return ~crc;
+	return crc;
+}
+
+/* --- by the CPU's instruction ------------------------------------------------------------------ */
+
+#ifdef CRC_CPU
+
+/* An instruction waits for the one before, and its unit could take three: so three lanes go side by
+ * side, and the table says what the bytes of a lane that follow, as zeros, make of a byte. */
+enum { LANE = 1024 };
+
+static const uint32_t lane[4][256] = {
+	CRC256(0xfe314258, 0xf98ef241, 0xf6f19273, 0xe80f5217, 0xd5f2d2df, 0xae09d34f, 0x59ffd06f,
+	       0xb3ffa0de),
+	CRC256(0x6213374d, 0xc4266e9a, 0x8da0abc5, 0x1ead217b, 0x3d5a42f6, 0x7ab485ec, 0xf5690bd8,
+	       0xef3e6141),
+	CRC256(0xdb90b473, 0xb2cd1e17, 0x60764adf, 0xc0ec95be, 0x84355d8d, 0x0d86cdeb, 0x1b0d9bd6,
+	       0x361b37ac),
+	CRC256(0x6c366f58, 0xd86cdeb0, 0xb535cb91, 0x6f87e1d3, 0xdf0fc3a6, 0xbbf3f1bd, 0x720b958b,
+	       0xe4172b16),
+};
+
+static uint32_t behind(uint32_t crc)
+{
+	return lane[0][crc & 0xff] ^ lane[1][crc >> 8 & 0xff] ^ lane[2][crc >> 16 & 0xff] ^
+	       lane[3][crc >> 24];
+}
+
+CRC_CPU static uint32_t three_lanes(uint32_t crc, const uint8_t *p)
+{
+	uint32_t second = 0, third = 0;
+	uint64_t w[3];
+
+	for (size_t i = 0; i < LANE; i += 8) {
+		memcpy(&w[0], p + i, 8);
+		memcpy(&w[1], p + LANE + i, 8);
+		memcpy(&w[2], p + 2 * LANE + i, 8);
+		crc = CRC_STEP(crc, w[0]);
+		second = CRC_STEP(second, w[1]);
+		third = CRC_STEP(third, w[2]);
+	}
+	return behind(behind(crc) ^ second) ^ third;
+}
+
+CRC_CPU static uint32_t by_cpu(uint32_t crc, const uint8_t *p, size_t len)
+{
+	uint64_t w;
+
+	for (; len >= 3 * LANE; len -= 3 * LANE, p += 3 * LANE)
+		crc = three_lanes(crc, p);
+	for (; len >= 8; len -= 8, p += 8) {
+		memcpy(&w, p, sizeof(w));
+		crc = CRC_STEP(crc, w);
+	}
+	return by_tables(crc, p, len);
+}
+
+#else
+
+static bool cpu_has_crc(void)
+{
+	return false;
+}
+
+static uint32_t by_cpu(uint32_t crc, const uint8_t *p, size_t len)
+{
+	return by_tables(crc, p, len);
+}
+
+#endif
+
+/* To ask the CPU is worth it from so many bytes on. */
+enum { ASK_FROM = 256 };
+
+uint32_t crc32c(uint32_t crc, const void *data, size_t len)
+{
+	return ~(len >= ASK_FROM && cpu_has_crc() ? by_cpu(~crc, data, len)
+						  : by_tables(~crc, data, len));
 }
