@@ -29,6 +29,7 @@ void control_report_end(struct control_report *report, int fd, const struct fail
 void control_report_send(struct control_report *report)
 {
 	const struct timeval limit = { 5, 0 };
+	const int flags = (report->last ? 0 : MSG_DONTWAIT) | MSG_NOSIGNAL;
 	size_t len;
 
 	json_close(&report->out, '}');
@@ -36,9 +37,8 @@ void control_report_send(struct control_report *report)
 	report->line[len++] = '\n';
 	if (report->last)
 		setsockopt(report->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (send(report->fd, report->line, len, (report->last ? 0 : MSG_DONTWAIT) | MSG_NOSIGNAL) <
-	    0)
-		return;
+	while (send(report->fd, report->line, len, flags) < 0 && errno == EINTR)
+		;
 }
 
 int64_t control_report_number(const struct json_object *obj, const char *name)

@@ -55,8 +55,12 @@ void kvm_close(struct kvm *kvm)
 
 int kvm_vm_open(struct kvm *kvm, unsigned long type)
 {
-	int fd = call_value(kvm->sys_fd, KVM_CREATE_VM, type);
+	int fd;
 
+	/* A signal interrupts it where it registers with the process's memory. */
+	do
+		fd = call_value(kvm->sys_fd, KVM_CREATE_VM, type);
+	while (fd == -EINTR);
 	if (fd < 0)
 		return fd;
 	kvm->vm_fd = fd;

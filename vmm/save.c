@@ -132,9 +132,14 @@ static int write_all(struct save *save, struct snapshot *snap, const struct gues
 static bool kept(const struct save *save)
 {
 	struct pollfd p = { .fd = save->report, .events = POLLIN };
+	uint64_t until = loop_now_ns() + KEEP_MS * 1000000ULL;
+	int ready;
 	char byte;
 
-	return poll(&p, 1, KEEP_MS) == 1 && recv(save->report, &byte, 1, MSG_DONTWAIT) == 1;
+	do
+		ready = poll(&p, 1, KEEP_MS);
+	while (ready < 0 && errno == EINTR && loop_now_ns() < until);
+	return ready == 1 && recv(save->report, &byte, 1, MSG_DONTWAIT) == 1;
 }
 
 bool save_do(struct save *save, struct machine *m)

@@ -6,13 +6,16 @@
 # folder, several at a time.
 
 suite=faults
+# shellcheck source=tests/lib.sh
+. ./lib.sh
 at_once=6
 phases='listen connect check first later pause vcpu gic device loaded commit entry'
 faults='kill-source kill-destination stop-source stop-destination reset half stall garbage no-space-source
 	no-space-destination'
 # Each phase and each fault once, but what takes long.
 quick='listen:stop-source connect:garbage check:no-space-destination first:kill-destination later:half
-	pause:kill-source vcpu:reset gic:garbage device:no-space-source loaded:reset commit:reset entry:half'
+	pause:kill-source vcpu:reset gic:garbage device:no-space-source loaded:reset commit:reset entry:half
+	entry:storm save:storm'
 
 matrix() {
 	for fault in $faults; do
@@ -20,6 +23,7 @@ matrix() {
 			echo "$phase:$fault"
 		done
 	done
+	echo entry:storm save:storm save:often
 }
 
 # --- one case -------------------------------------------------------------------------------------
@@ -29,8 +33,8 @@ up() {
 	grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null
 }
 
-# listening PORT PID
-listening() {
+# listens PORT PID: waits until the process does.
+listens() {
 	until grep -q "$(printf ':%04X 00000000:0000 0A' "$1")" /proc/net/tcp; do
 		up "$2" || return 1
 		usleep 10000
@@ -67,7 +71,7 @@ goes_on() {
 # What must become of both, and of `vmm send`, as patterns.
 wanted() {
 	case $phase:$fault in
-	*:none | *:stop-*) echo ended running 0 ;;
+	*:none | *:storm | *:stop-*) echo ended running 0 ;;
 	listen:kill-source) echo ended ended 2 ;;
 	listen:kill-destination | listen:reset | listen:half | listen:stall | listen:garbage) echo running ended 2 ;;
 	loaded:kill-source) echo ended undecided 6 ;;
@@ -148,6 +152,19 @@ take() {
 	fi
 }
 
+# check_end s|d PID: the guest ends well, and each beat was once.
+check_end() {
+	printf q >in.$1
+	ended 0 "$2" || echo "$1 ends with $status"
+	check_storms
+	cat out.s out.d | tr -d '\r' >lines
+	grep -q '^done' lines || echo 'the guest did not end'
+	! grep -q '^FAIL' lines || grep -m 1 '^FAIL' lines
+	sed -n 's/^beat \([0-9]*\)$/\1/p' lines >beats
+	seq 1 "$(sort -n beats | tail -n 1)" | cmp -s - beats ||
+		echo "beats are missing, or beat twice: $(seq 1 "$(sort -n beats | tail -n 1)" | diff - beats | head -n 3)"
+}
+
 # One goes on, by itself or at a person's word, and the other is given up.
 check_going_on() {
 	owner=
@@ -171,28 +188,44 @@ check_going_on() {
 		ended 36 "$pid" || echo "the other, given up, ends with $status"
 	done
 	goes_on out.$owner "$mine" || echo "$owner has no heartbeat"
-	printf q >in.$owner
-	ended 0 "$mine" || echo "$owner ends with $status"
-	cat out.s out.d | tr -d '\r' >lines
-	grep -q '^done' lines || echo 'the guest did not end'
-	! grep -q '^FAIL' lines || grep -m 1 '^FAIL' lines
-	sed -n 's/^beat \([0-9]*\)$/\1/p' lines >beats
-	seq 1 "$(sort -n beats | tail -n 1)" | cmp -s - beats ||
-		echo "beats are missing, or beat twice: $(seq 1 "$(sort -n beats | tail -n 1)" | diff - beats | head -n 3)"
+	check_end $owner "$mine"
 }
 
-start_both() {
+# What happens to process $1 from now on, whatever the phase.
+haunt() {
+	[ "$fault" = storm ] || return
+	../storm "$1" >>stormed &
+	storms="$storms $!"
+}
+
+# check_storms: they were ones.
+check_storms() {
+	# shellcheck disable=SC2086
+	[ -z "$storms" ] || wait $storms
+	[ "$fault" != storm ] || [ "$(awk '{ n += $1 } END { print n }' stormed)" -ge 500 ] ||
+		echo "no storm: $(cat stormed)"
+}
+
+files() {
 	mkfifo in.s in.d
 	exec 4<>in.s 5<>in.d
 	: >out.s
 	: >out.d
+}
+
+start_both() {
+	files
 	vmm run --nodefaults --name s -m 8 -k ../beat.bin <in.s >out.s 2>err.s &
 	spid=$!
+	haunt $spid
 	until [ "$(beats out.s)" -ge 2 ]; do up $spid || return; usleep 100000; done
 	vmm receive --name d "tcp:127.0.0.1:$((7000 + number))" <in.d >out.d 2>err.d &
 	dpid=$!
-	listening $((7000 + number)) $dpid
-	../linkfault $((17000 + number)) $((7000 + number)) "$phase" "$fault" $spid $dpid >struck 2>err.link &
+	haunt $dpid
+	listens $((7000 + number)) $dpid
+	none=$fault
+	[ "$fault" != storm ] || none=none
+	../linkfault $((17000 + number)) $((7000 + number)) "$phase" $none $spid $dpid >struck 2>err.link &
 	link=$!
 }
 
@@ -211,13 +244,13 @@ send() {
 		esac
 		;;
 	later)
-		listening $port $link
+		listens $port $link
 		printf w >in.s
 		more=$(($(beats out.s) + 3))
 		until [ "$(beats out.s)" -ge $more ]; do up $spid || break; usleep 100000; done
 		how='--downtime 8s --bandwidth 256K'
 		;;
-	*) listening $port $link ;;
+	*) listens $port $link ;;
 	esac
 	# shellcheck disable=SC2086
 	vmm send $how s "tcp:127.0.0.1:$port" >json 2>sent &
@@ -233,12 +266,87 @@ send() {
 	esac
 }
 
+# --- what lasts -----------------------------------------------------------------------------------
+
+# restore FILE|- NAME: its console is the source's.
+restore() {
+	vmm restore --name "$2" "$1" <"${3:-in.s}" >>out.s 2>>err.s &
+	spid=$!
+	haunt $spid
+	goes_on out.s $spid || echo "no heartbeat after a restore"
+}
+
+# To a file and through a pipe, and from them.
+save_storm() {
+	fault=storm
+	files
+	mkfifo through
+	vmm run --nodefaults --name s -m 8 -k ../beat.bin <in.s >out.s 2>err.s &
+	spid=$!
+	haunt $spid
+	goes_on out.s $spid
+	vmm save s snap 2>>sent && ended 36 $spid || echo 'not saved'
+	restore snap s
+	from=$spid
+	vmm save s - >through 2>>sent &
+	restore - p through
+	ended 36 "$from" || echo 'not saved to a pipe'
+	vmm save p snap 2>>sent && ended 36 $spid || echo 'not saved once more'
+	restore snap s
+	check_end s $spid
+}
+
+# number_of WORD: of what the kernel says of the machine's process.
+number_of() {
+	sed -n "s/^$1:[^0-9]*\([0-9]*\).*/\1/p" "/proc/$spid/status"
+}
+
+used() {
+	vmm list >/dev/null
+	ls "/proc/$spid/fd" | wc -l
+	number_of Threads
+}
+
+# Saved, and sent in vain, again and again: nothing is left of that in the machine.
+save_often() {
+	files
+	vmm run --nodefaults --name s -m 8 -k ../beat.bin <in.s >out.s 2>err.s &
+	spid=$!
+	goes_on out.s $spid
+	for i in $(seq 320); do
+		vmm save --keep-running s snap 2>>sent || echo "save $i"
+		if [ $((i % 16)) -eq 0 ] && vmm send s exec:false 2>>failed; then
+			echo "sent $i"
+		fi
+		if [ "$i" = 20 ]; then
+			used >before
+			bytes=$(number_of RssAnon)
+		fi
+	done
+	used >after
+	cmp -s before after || echo "descriptors and threads: $(cat before), then $(cat after)"
+	[ "$(number_of RssAnon)" -le $((bytes + 128)) ] || echo "KiB: $bytes, then $(number_of RssAnon)"
+	check_end s $spid
+}
+
+last() {
+	save_$1 >wrong 2>&1
+	check "$phase, $fault ($(($(date +%s) - began)) s)" "$(cat wrong) | $(cat sent err.s)" test ! -s wrong
+	kill -9 $spid 2>/dev/null
+}
+
+# --- all of them ----------------------------------------------------------------------------------
+
 one() {
 	number=$1 phase=${2%%:*} fault=${2#*:}
 	export VMM_RUNTIME_DIR=$PWD/run.$number
 	mkdir -m 700 -p "case.$number" "$VMM_RUNTIME_DIR"
 	cd "case.$number" || exit
 	began=$(date +%s)
+	if [ "$phase" = save ]; then
+		last "$fault"
+		return
+	fi
 	start_both
 	send
 	settled s $spid
@@ -262,10 +370,6 @@ one() {
 	kill -9 $spid $dpid $link 2>/dev/null
 }
 
-# --- all of them ----------------------------------------------------------------------------------
-
-# shellcheck source=tests/lib.sh
-. ./lib.sh
 if [ "$1" = --one ]; then
 	one "$2" "$3"
 	exit 0
