@@ -80,6 +80,10 @@ static const struct opt arriving_options[] = {
 	  "go on where the kernel's PSCI is of a lower version; what the guest was told of may be "
 	  "gone",
 	  .offset = offsetof(struct restore_args, allow_psci_downgrade) },
+	{ "allow-register", 0, OPT_STR, NULL, "NAME[,NAME]...",
+	  "go on although this host has other values in these registers, which the guest may have "
+	  "read; * stands for any letters",
+	  .offset = offsetof(struct restore_args, allow_register) },
 	{ "name", 0, OPT_STR, NULL, "NAME", "another name (that of the saved machine)",
 	  .offset = offsetof(struct restore_args, name) },
 	{ "kernel", 'k', OPT_STR, NULL, "FILE", "what a reset of the guest starts",

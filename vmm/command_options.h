@@ -24,6 +24,7 @@ enum restore_clock { RESTORE_CLOCK_STOP, RESTORE_CLOCK_ADVANCE };
 
 struct restore_args {
 	bool paused, lazy, clone, check, allow_changed_disk, allow_psci_downgrade;
+	const char *allow_register;
 	unsigned int clock; /* enum restore_clock */
 	const char *name, *kernel, *initrd, *log_file;
 	const char *disk_overlay; /* a folder */

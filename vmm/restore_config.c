@@ -222,6 +222,7 @@ static void take_args(struct restore *r, const struct restore_args *args)
 	r->check = args->check;
 	r->allow_changed_disk = args->allow_changed_disk;
 	r->psci_downgrade = args->allow_psci_downgrade;
+	r->refused.allowed = args->allow_register;
 	r->advance_clock = args->clock == RESTORE_CLOCK_ADVANCE;
 }
 

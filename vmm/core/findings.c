@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "vmm/core/findings.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,42 @@ void findings_add(struct findings *f, const char *fmt, ...)
 	f->len += len;
 	text[f->len] = 0;
 	f->text = text;
+}
+
+/* Whether the name is what the pattern, up to `end`, stands for. */
+static bool matches(const char *pattern, const char *end, const char *name)
+{
+	const char *star = NULL, *again = name;
+
+	while (*name) {
+		if (pattern < end && *pattern == '*') {
+			star = pattern++;
+			again = name;
+		} else if (pattern < end &&
+			   (*pattern == '?' ||
+			    tolower((unsigned char)*pattern) == tolower((unsigned char)*name))) {
+			pattern++;
+			name++;
+		} else if (star) {
+			pattern = star + 1;
+			name = ++again;
+		} else {
+			return false;
+		}
+	}
+	while (pattern < end && *pattern == '*')
+		pattern++;
+	return pattern == end;
+}
+
+bool findings_allowed(const struct findings *f, const char *name)
+{
+	for (const char *at = f->allowed, *end; at; at = *end ? end + 1 : NULL) {
+		end = at + strcspn(at, ",");
+		if (matches(at, end, name))
+			return true;
+	}
+	return false;
 }
 
 void findings_free(struct findings *f)

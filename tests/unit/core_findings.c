@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <check.h>
+#include <stdlib.h>
+
+#include "vmm/core/findings.h"
+
+START_TEST(each_is_a_line)
+{
+	struct findings f = { 0 };
+
+	findings_add(&f, "%s %d", "one", 1);
+	findings_add(&f, "two");
+	ck_assert_str_eq(f.text, "one 1\ntwo\n");
+	ck_assert_uint_eq(f.n, 2);
+	findings_free(&f);
+	ck_assert_ptr_null(f.text);
+	ck_assert_uint_eq(f.n, 0);
+}
+END_TEST
+
+/* Which name is allowed by which list. */
+static const struct {
+	const char *allowed, *name;
+	bool is;
+} allowances[] = {
+	{ NULL, "CLIDR_EL1", false },
+	{ "", "CLIDR_EL1", false },
+	{ "CLIDR_EL1", "CLIDR_EL1", true },
+	{ "clidr_el1", "CLIDR_EL1", true },
+	{ "CLIDR_EL", "CLIDR_EL1", false },
+	{ "CLIDR_EL12", "CLIDR_EL1", false },
+	{ "CTR_EL0,CLIDR_EL1", "CLIDR_EL1", true },
+	{ "CTR_EL0,CLIDR_EL1", "CTR_EL0", true },
+	{ "CTR_EL0,CLIDR_EL1", "CTR_EL0,CLIDR_EL1", false },
+	{ ",,", "CLIDR_EL1", false },
+	{ "CCSIDR*", "CCSIDR_EL1[3]", true },
+	{ "CCSIDR*", "CLIDR_EL1", false },
+	{ "*", "CLIDR_EL1", true },
+	{ "*,x", "CLIDR_EL1", true },
+	{ "*EL1", "ID_AA64DFR0_EL1", true },
+	{ "*EL1", "CTR_EL0", false },
+	{ "ID*DFR?_EL1", "ID_AA64DFR0_EL1", true },
+	{ "ID*DFR?_EL1", "ID_AA64DFR_EL1", false },
+	{ "a*b*c", "aXbXbXc", true },
+	{ "a*b*c", "aXbXbX", false },
+	{ "?", "", false },
+	{ "*", "", true },
+	{ "**", "x", true },
+};
+
+START_TEST(allowed)
+{
+	const struct findings f = { .allowed = allowances[_i].allowed };
+
+	ck_assert_msg(findings_allowed(&f, allowances[_i].name) == allowances[_i].is,
+		      "'%s' of '%s'", allowances[_i].name, f.allowed ? f.allowed : "");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("findings");
+	TCase *tc = tcase_create("findings");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tc, each_is_a_line);
+	tcase_add_loop_test(tc, allowed, 0, (int)(sizeof(allowances) / sizeof(allowances[0])));
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
