@@ -6,6 +6,8 @@
 suite="cross to $2"
 # shellcheck source=tests/lib.sh
 . ./lib.sh
+# shellcheck source=tests/boot/outcomes.sh
+. ./outcomes.sh
 mkdir -p /run made
 
 fresh() {
@@ -58,33 +60,11 @@ carried() {
 		test $status -eq 0 -a "$(grep -ac '^FAIL' out)" -eq 0
 }
 
-# What becomes of each: FROM TO PSCI, patterns all, and a reason that it is refused for, or `-`. The
-# first row that fits counts.
-outcomes='
-6.1	*	*		-
-7.x	7.x	*		-
-*	6.1	user		PSCI is vmm.s own
-7.x	6.1	kernel		told of PSCI 1.3
-*	6.1	*		CLIDR_EL1 is .* in the snapshot
-7.x	6.12	kernel		told of PSCI 1.3.*--allow-psci-downgrade
-7.x	6.12	*		-
-6.12	*	*		-
-'
-
 restore_all() {
 	to=$1
 	for file in from-*; do
 		from=${file#from-} from=${from%%-*} psci=${file#from-*-}
-		echo "$outcomes" | while read -r row_from row_to row_psci reason; do
-			# shellcheck disable=SC2254 # patterns they are
-			case $from in $row_from) ;; *) continue ;; esac
-			# shellcheck disable=SC2254
-			case $to in $row_to) ;; *) continue ;; esac
-			# shellcheck disable=SC2254
-			case $psci in $row_psci) ;; *) continue ;; esac
-			[ -z "$row_from" ] || echo "$reason" && break
-		done >reason
-		read -r reason <reason
+		reason=$(outcome "$from" "$to" "$psci")
 		case $reason in
 		-) carried "$file" ;;
 		*) refused "$file" "$reason" ;;

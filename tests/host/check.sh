@@ -48,9 +48,10 @@ bad_options 'wrong CPUs' --smp 0 -- true
 bad_options 'wrong memory' --mem lots -- true
 bad_options 'wrong timeout' --timeout never -- true
 bad_options 'wrong QEMU' --qemu 3 -- true
+bad_options 'wrong end of a wire' --link "$scratch/wire:3" -- true
 bad_options 'icount with CPUs' --icount --smp 2 -- true
 bad_options 'file that is not there' --file "$scratch/none" -- true
-check 'help' 'not all options' [ "$(tests/arm64-host --help | grep -c '^  --')" -eq 12 ]
+check 'help' 'not all options' [ "$(tests/arm64-host --help | grep -c '^  --')" -eq 13 ]
 
 # Streams, files and status of a command that fails.
 head -c 4000000 /dev/urandom >"$scratch/random"
