@@ -437,3 +437,37 @@ void blk_written_state(struct device *dev, struct state *s)
 	blk->config.capacity = blk->disk->size >> SECTOR_SHIFT;
 	pthread_mutex_unlock(&dev->lock);
 }
+
+/* No transfer is under way. */
+static void use_disk(struct blk *blk, struct disk *disk)
+{
+	blk->disk = blk->aio.disk = disk;
+}
+
+int blk_freeze(struct device *dev, const struct disk_config *cfg, struct fail *fail)
+{
+	struct blk *blk = container_of(dev, struct blk, vdev.dev);
+	struct disk *overlay;
+	int err;
+
+	pthread_mutex_lock(&dev->lock);
+	err = disk_overlay_over(blk->disk, cfg, &overlay, fail);
+	if (!err)
+		use_disk(blk, overlay);
+	pthread_mutex_unlock(&dev->lock);
+	return err;
+}
+
+int blk_thaw(struct device *dev, struct fail *fail)
+{
+	struct blk *blk = container_of(dev, struct blk, vdev.dev);
+	struct disk *base;
+	int err;
+
+	pthread_mutex_lock(&dev->lock);
+	err = disk_overlay_undo(blk->disk, &base, fail);
+	if (!err)
+		use_disk(blk, base);
+	pthread_mutex_unlock(&dev->lock);
+	return err;
+}

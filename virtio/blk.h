@@ -36,6 +36,15 @@ bool blk_is_overlay(const struct device *dev);
 void blk_written_state(struct device *dev, struct state *s);
 
 /*
+ * From now on what the guest writes goes to a throw-away overlay, cfg->scratch, over the image, which
+ * stays as it is; no overlay yet, and not read-only. blk_thaw() takes that back while nothing was
+ * written. Both while the machine stands still, with the loop drained: 0, or -errno with `fail` set and
+ * nothing changed.
+ */
+int blk_freeze(struct device *dev, const struct disk_config *cfg, struct fail *fail);
+int blk_thaw(struct device *dev, struct fail *fail);
+
+/*
  * Makes the disk `size` bytes long and tells the driver: a file is extended, a block device's new
  * size is taken (see disk_resize()); 0 takes what file or device have now. Any thread that holds no
  * device lock. 0, or -errno with `fail` set and nothing changed.

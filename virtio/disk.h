@@ -101,4 +101,15 @@ int disk_raw_scratch(const struct disk_config *cfg, uint64_t size, struct disk *
 		     struct fail *fail);
 int disk_overlay_open(const struct disk_config *cfg, struct disk **out, struct fail *fail);
 
+/*
+ * A throw-away overlay over `base`, a raw disk that is open and stands still. The base is the
+ * overlay's, is only read, and locked for readers, so that others can read it, too. 0, or -errno with a
+ * sentence, and `base` as it was.
+ */
+int disk_overlay_over(struct disk *base, const struct disk_config *cfg, struct disk **out,
+		      struct fail *fail);
+/* Takes that back while nothing was written: *base is the caller's again. -EBUSY with a sentence where
+ * somebody reads it already, and nothing has changed. */
+int disk_overlay_undo(struct disk *disk, struct disk **base, struct fail *fail);
+
 #endif

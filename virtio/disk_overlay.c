@@ -311,15 +311,11 @@ static int copy_tail(struct overlay *ov, struct fail *fail)
 		   : 0;
 }
 
+/* What goes on top of a base that is there. */
 static int fill(struct overlay *ov, const struct disk_config *cfg, struct fail *fail)
 {
-	struct disk_config base = *cfg;
 	int err;
 
-	base.ro = true;
-	err = disk_raw_open(&base, &ov->base, fail);
-	if (err)
-		return err;
 	ov->disk = *ov->base;
 	ov->disk.ops = &overlay_ops;
 	ov->disk.ro = false;
@@ -330,18 +326,77 @@ static int fill(struct overlay *ov, const struct disk_config *cfg, struct fail *
 	return err ? err : copy_tail(ov, fail);
 }
 
-int disk_overlay_open(const struct disk_config *cfg, struct disk **out, struct fail *fail)
+static struct overlay *overlay_new(const struct disk_config *cfg, struct fail *fail)
 {
 	struct overlay *ov = calloc(1, sizeof(*ov));
+
+	if (ov)
+		pthread_mutex_init(&ov->copying, NULL);
+	else
+		no_memory(cfg->path, fail);
+	return ov;
+}
+
+int disk_overlay_open(const struct disk_config *cfg, struct disk **out, struct fail *fail)
+{
+	struct overlay *ov = overlay_new(cfg, fail);
+	struct disk_config base = *cfg;
 	int err;
 
 	if (!ov)
-		return no_memory(cfg->path, fail);
-	pthread_mutex_init(&ov->copying, NULL);
-	err = fill(ov, cfg, fail);
+		return -ENOMEM;
+	base.ro = true;
+	err = disk_raw_open(&base, &ov->base, fail);
+	if (!err)
+		err = fill(ov, cfg, fail);
 	if (err)
 		overlay_close(&ov->disk);
 	else
 		*out = &ov->disk;
+	return err;
+}
+
+/* --- over a disk in use ------------------------------------------------------------------------ */
+
+/* All but the base is given back. */
+static void overlay_leave(struct overlay *ov)
+{
+	ov->base = NULL;
+	overlay_close(&ov->disk);
+}
+
+int disk_overlay_over(struct disk *base, const struct disk_config *cfg, struct disk **out,
+		      struct fail *fail)
+{
+	struct overlay *ov = overlay_new(cfg, fail);
+	int err;
+
+	if (!ov)
+		return -ENOMEM;
+	ov->base = base;
+	err = fill(ov, cfg, fail);
+	base->ro = !err;
+	if (!err)
+		err = disk_lock(base, true, fail);
+	if (err) {
+		base->ro = false;
+		overlay_leave(ov);
+		return err;
+	}
+	*out = &ov->disk;
+	return 0;
+}
+
+int disk_overlay_undo(struct disk *disk, struct disk **base, struct fail *fail)
+{
+	struct overlay *ov = to_overlay(disk);
+	int err;
+
+	*base = ov->base;
+	ov->base->ro = false;
+	err = disk_lock(ov->base, true, fail);
+	ov->base->ro = err;
+	if (!err)
+		overlay_leave(ov);
 	return err;
 }

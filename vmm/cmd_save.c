@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "vmm/command_options.h"
 #include "vmm/commands.h"
+#include "vmm/control.h"
 #include "vmm/control_client.h"
 #include "vmm/control_report.h"
 #include "vmm/core/opts.h"
@@ -49,27 +52,48 @@ static int follow(FILE *report, const struct save_args *args, struct fail *fail)
 	return err;
 }
 
+/* The folder as the machine, which is elsewhere, finds it. */
+static int request(const struct save_args *args, char *line, size_t cap, struct fail *fail)
+{
+	char folder[PATH_MAX];
+	struct json_out out;
+
+	json_out_init(&out, line, cap);
+	json_open(&out, NULL, '{');
+	json_str(&out, "command", "save");
+	json_bool(&out, "keep_running", args->keep_running);
+	if (args->disk_overlay && !realpath(args->disk_overlay, folder))
+		return fail_set(fail, EXIT_CONFIG, -errno, "--disk-overlay %s: %s",
+				args->disk_overlay, strerror(errno));
+	if (args->disk_overlay)
+		json_str(&out, "disk_overlay", folder);
+	json_close(&out, '}');
+	return out.full ? fail_set(fail, EXIT_CONFIG, -ENAMETOOLONG, "--disk-overlay: too long")
+			: 0;
+}
+
 /* Asks the machine, and gives the socket on which it reports: the descriptor, or -errno. */
 static int ask(const char *name, int fd, const struct save_args *args, struct fail *fail)
 {
-	int pair[2], fds[2], err;
+	char line[CONTROL_LINE_MAX];
+	int pair[2], fds[2], err = request(args, line, sizeof(line), fail);
+
+	if (err)
+		return err;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return fail_set(fail, EXIT_HOST, -errno, "cannot make a socket: %s",
 				strerror(errno));
 	fds[0] = fd;
 	fds[1] = pair[1];
-	err = control_demand(name,
-			     args->keep_running ? "{\"command\":\"save\",\"keep_running\":true}"
-						: "{\"command\":\"save\"}",
-			     fds, 2, fail);
+	err = control_demand(name, line, fds, 2, fail);
 	close(pair[1]);
 	if (err)
 		close(pair[0]);
 	return err ? err : pair[0];
 }
 
-/* The machine ends only when it hears that what it wrote is kept. */
+/* The machine ends, or goes on over overlays, only when it hears that what it wrote is kept. */
 static int save(const char *name, const char *path, const struct save_args *args, struct fail *fail)
 {
 	struct snapshot_target target = { .fd = STDOUT_FILENO };
@@ -84,7 +108,8 @@ static int save(const char *name, const char *path, const struct save_args *args
 			    : fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
 	if (!err && !args->to_stdout)
 		err = snapshot_target_commit(&target, fail);
-	if (!err && !args->keep_running && send(report, "k", 1, MSG_NOSIGNAL) != 1)
+	if (!err && (!args->keep_running || args->disk_overlay) &&
+	    send(report, "k", 1, MSG_NOSIGNAL) != 1)
 		err = fail_set(fail, EXIT_HOST, -EPIPE,
 			       "the machine did not wait, and goes on; what was saved is old");
 	if (lines)

@@ -21,6 +21,10 @@ const struct opt save_options[] = {
 	{ "keep-running", 0, OPT_FLAG, NULL, NULL,
 	  "the machine goes on; otherwise it ends, with 36",
 	  .offset = offsetof(struct save_args, keep_running) },
+	{ "disk-overlay", 0, OPT_STR, NULL, "FOLDER",
+	  "with --keep-running: from then on what the guest writes to its disks goes to throw-away "
+	  "files there, and the images stay as they were saved",
+	  .offset = offsetof(struct save_args, disk_overlay) },
 	{ "json", 0, OPT_FLAG, NULL, NULL, "say the result as JSON on stdout",
 	  .offset = offsetof(struct save_args, json) },
 	{ 0 },

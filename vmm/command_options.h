@@ -16,6 +16,7 @@ struct check_config {
 
 struct save_args {
 	bool keep_running, json;
+	const char *disk_overlay; /* a folder */
 	bool to_stdout; /* is where the snapshot goes; no option */
 };
 

@@ -37,6 +37,12 @@ struct control_send {
 	bool verify, one_way;
 };
 
+/* How a machine is to be saved. */
+struct control_save {
+	bool keep_running;
+	const char *overlay; /* the folder where its disks' overlays go, or NULL; the request's */
+};
+
 /* What a machine can be asked for. All on the loop thread, no lock held. */
 struct control_ops {
 	void (*stop)(void *arg, bool force); /* power key; or the end */
@@ -49,7 +55,8 @@ struct control_ops {
 	const char *(*refuses)(void *arg, const char *command);
 	/* Saves to the first descriptor, and says on the second, a line of JSON each, how far it
 	 * is, and at last what became of it. */
-	int (*save)(void *arg, struct control_files *files, bool keep_running, struct fail *fail);
+	int (*save)(void *arg, struct control_files *files, const struct control_save *how,
+		    struct fail *fail);
 	/* Sends it over the first descriptor; says the same on the second, and gives up when that is
 	 * closed. */
 	int (*send)(void *arg, struct control_files *files, const struct control_send *how,

@@ -105,8 +105,13 @@ static int serve_reset(const struct control_target *t, const struct json_field *
 static int serve_save(const struct control_target *t, const struct json_field *const *args,
 		      struct json_out *out, struct fail *fail)
 {
+	const struct control_save how = {
+		.keep_running = on(args[0]),
+		.overlay = args[1] ? args[1]->text : NULL,
+	};
+
 	(void)out;
-	return t->ops->save(t->arg, t->files, on(args[0]), fail);
+	return t->ops->save(t->arg, t->files, &how, fail);
 }
 
 /* A number that is none is as good as none. */
@@ -177,7 +182,9 @@ static const struct request requests[] = {
 	{ "pause", serve_pause, { { 0 } } },
 	{ "resume", serve_resume, { { "take_ownership", JSON_BOOL, false } } },
 	{ "reset", serve_reset, { { 0 } } },
-	{ "save", serve_save, { { "keep_running", JSON_BOOL, false } } },
+	{ "save",
+	  serve_save,
+	  { { "keep_running", JSON_BOOL, false }, { "disk_overlay", JSON_STRING, false } } },
 	{ "send",
 	  serve_send,
 	  { { "downtime_ms", JSON_INT, false },

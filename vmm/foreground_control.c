@@ -55,11 +55,11 @@ static void control_reset(void *arg)
 	vm_end(run->vm, VM_END_RESET, 0);
 }
 
-static int control_save(void *arg, struct control_files *files, bool keep_running,
+static int control_save(void *arg, struct control_files *files, const struct control_save *how,
 			struct fail *fail)
 {
 	struct run *run = arg;
-	int err = save_ask(&run->save, files, keep_running, vm_paused(run->vm), fail);
+	int err = save_ask(&run->save, files, how, vm_paused(run->vm), fail);
 
 	if (!err)
 		vm_interrupt(run->vm);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -50,19 +51,27 @@ static void report_end(struct save *save, const struct fail *fail, uint64_t byte
 	control_report_send(&report);
 }
 
-int save_ask(struct save *save, struct control_files *files, bool keep_running, bool paused,
-	     struct fail *fail)
+int save_ask(struct save *save, struct control_files *files, const struct control_save *how,
+	     bool paused, struct fail *fail)
 {
+	char *overlay = NULL;
+
 	if (save->wanted)
 		return fail_set(fail, EXIT_CONFIG, -EBUSY, "it is being saved already");
 	if (files->n != 2)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"two descriptors go with it: for the snapshot, and a socket");
+	if (how->overlay && !how->keep_running)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"an overlay is for a machine that goes on (--keep-running)");
+	if (how->overlay && !(overlay = strdup(how->overlay)))
+		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
 	*save = (struct save){
 		.wanted = true,
 		.fd = files->fd[0],
 		.report = files->fd[1],
-		.keep_running = keep_running,
+		.keep_running = how->keep_running,
+		.overlay = overlay,
 		.was_paused = paused,
 	};
 	files->fd[0] = files->fd[1] = -1;
@@ -73,6 +82,8 @@ static void save_end(struct save *save)
 {
 	close(save->fd);
 	close(save->report);
+	free(save->overlay);
+	save->overlay = NULL;
 	save->wanted = false;
 }
 
@@ -86,23 +97,62 @@ void save_settle(struct vm *vm)
 	}
 }
 
-/* A machine that goes on writes to its disks, and what was saved no longer fits them. */
+/* --- disks of a machine that goes on -------------------------------------------------------------- */
+
+static bool writes_to_image(struct machine *m, unsigned int n)
+{
+	return !machine_config(m)->disks[n].disk.ro && !blk_is_overlay(machine_nth_disk(m, n));
+}
+
+/* What it writes, and what was saved no longer fits. */
 static int check_disks(const struct save *save, struct machine *m, struct fail *fail)
 {
 	const struct config *cfg = machine_config(m);
 
-	for (unsigned int i = 0; save->keep_running && i < cfg->ndisks; i++) {
-		const struct disk_config *disk = &cfg->disks[i].disk;
-
-		if (!disk->ro && !blk_is_overlay(machine_nth_disk(m, i)))
+	for (unsigned int i = 0; save->keep_running && !save->overlay && i < cfg->ndisks; i++)
+		if (writes_to_image(m, i))
 			return fail_set(fail, EXIT_CONFIG, -EINVAL,
 					"--keep-running: the machine would go on writing to %s, "
 					"and the snapshot be worth nothing; let it write to an "
-					"overlay, snapshot=on",
-					disk->path);
-	}
+					"overlay, snapshot=on or --disk-overlay FOLDER",
+					cfg->disks[i].disk.path);
 	return 0;
 }
+
+/* Images stay as they were saved, before anybody can have the snapshot. */
+static int freeze_disks(struct save *save, struct machine *m, struct fail *fail)
+{
+	const struct config *cfg = machine_config(m);
+	int err = 0;
+
+	for (unsigned int i = 0; save->overlay && !err && i < cfg->ndisks; i++) {
+		struct disk_config disk = cfg->disks[i].disk;
+
+		disk.scratch = save->overlay;
+		if (!writes_to_image(m, i))
+			continue;
+		err = blk_freeze(machine_nth_disk(m, i), &disk, fail);
+		save->frozen[i] = !err;
+	}
+	return err;
+}
+
+/* Nobody has it: on with the images. Where somebody reads one already, it stays as it is. */
+static void thaw_disks(struct save *save, struct machine *m)
+{
+	for (unsigned int i = 0; i < CONFIG_DISKS_MAX; i++) {
+		struct fail fail = { 0 };
+
+		if (save->frozen[i] && blk_thaw(machine_nth_disk(m, i), &fail))
+			log_line(
+				machine_vm(m)->log, LOG_WARNING,
+				"%s; what the guest writes goes to an overlay, and is lost when it "
+				"ends",
+				fail.text);
+	}
+}
+
+/* --- writing it ----------------------------------------------------------------------------------- */
 
 /* Through a pipe: a reader that stands still holds the machine up only for as long as whoever asked
  * waits for it. */
@@ -142,6 +192,25 @@ static bool kept(const struct save *save)
 	return ready == 1 && recv(save->report, &byte, 1, MSG_DONTWAIT) == 1;
 }
 
+/* What becomes of the machine: whether it goes on. */
+static bool save_then(struct save *save, struct machine *m, int err)
+{
+	struct vm *vm = machine_vm(m);
+
+	if (!err && save->keep_running && !save->overlay)
+		return true;
+	if (!err && kept(save))
+		return save->keep_running;
+	thaw_disks(save, m);
+	if (err || save->keep_running)
+		return true;
+	/* Where a pipe led, it may be running already. */
+	save->was_paused |= save->piped;
+	log_line(vm->log, LOG_WARNING, "nobody says that the snapshot is kept: the machine %s",
+		 save->was_paused ? "stands still (vmm resume, or stop --force)" : "goes on");
+	return true;
+}
+
 bool save_do(struct save *save, struct machine *m)
 {
 	struct reporter reporter = { .fd = save->report };
@@ -150,6 +219,7 @@ bool save_do(struct save *save, struct machine *m)
 	uint64_t began = loop_now_ns(), bytes = 0;
 	struct fail fail = { 0 };
 	struct snapshot snap;
+	bool goes_on;
 	int err;
 
 	snapshot_init(&snap);
@@ -159,20 +229,14 @@ bool save_do(struct save *save, struct machine *m)
 		err = machine_save(m, &snap, &fail);
 	}
 	if (!err)
+		err = freeze_disks(save, m, &fail);
+	if (!err)
 		err = write_all(save, &snap, &vm->mem, &progress, &bytes, &fail);
 	snapshot_free(&snap);
 	report_end(save, &fail, bytes, loop_now_ns() - began);
-	if (!err && !save->keep_running && !kept(save)) {
-		/* Where a pipe led, it may be running already. */
-		save->was_paused |= save->piped;
-		log_line(vm->log, LOG_WARNING,
-			 "nobody says that the snapshot is kept: the machine %s",
-			 save->was_paused ? "stands still (vmm resume, or stop --force)"
-					  : "goes on");
-		err = -EPIPE;
-	}
+	goes_on = save_then(save, m, err);
 	save_end(save);
-	return err || save->keep_running;
+	return goes_on;
 }
 
 void save_drop(struct save *save)

@@ -106,6 +106,71 @@ clones() {
 	refuse 'vmm test --from-snapshot, damaged' 3 'memory does not hold' test --from-snapshot snap --expect x
 }
 
+# A machine that goes on writing, and what was saved of it: each over one image, which stays as it was.
+frozen() {
+	fresh
+	head -c 262144 /dev/zero >disk
+	start run --nodefaults --name frozen -m 4 -k disk.bin -d disk
+	origin=$pid
+	line out 'wrote 1'
+	refuse '--disk-overlay nowhere' 2 'nowhere' save --keep-running --disk-overlay nowhere frozen snap
+	refuse '--disk-overlay at the end' 2 'keep-running' save --disk-overlay . frozen snap
+	refuse '--disk-overlay to a file' 2 'overlay' save --keep-running --disk-overlay ./disk frozen snap
+	check 'goes on after that' "$(vmm list)" going frozen
+	printf x >&4
+	line out 'wrote 2'
+	check 'on the image itself' "$(hexdump disk | head)" \
+		test "$(dd if=disk bs=512 skip=16 count=1 2>/dev/null | hexdump -n 1 -e '1/1 "%u"')" = 2
+	mkdir -p small
+	mount -t tmpfs -o size=16k none small
+	vmm save --keep-running --disk-overlay . frozen small/snap 2>err.save
+	check 'no room for the snapshot' "$(cat err.save)" test $? -eq 4
+	umount small
+	printf x >&4
+	line out 'wrote 3'
+	check 'then nothing is frozen' "$(hexdump disk | head)" \
+		test "$(dd if=disk bs=512 skip=24 count=1 2>/dev/null | hexdump -n 1 -e '1/1 "%u"')" = 3
+	vmm save --json --keep-running --disk-overlay . frozen snap >json 2>err.save
+	check 'save --keep-running --disk-overlay' "$(cat json err.save)" grep -q '"ok":true' json
+	sum=$(md5sum <disk)
+	refuse 'the image is in use' 2 'in use' restore --name other snap
+	printf x >&4
+	line out 'wrote 4'
+	for name in a b; do
+		clone $name --name frozen-$name --disk-overlay . snap
+	done
+	for name in a b; do
+		until [ -p "in.$name" ]; do :; done
+		printf x >"in.$name"
+		said $name 'wrote 4' && printf x >"in.$name" && said $name 'wrote 5'
+	done
+	pid=$origin
+	line out 'wrote 4' && printf x >&4 && line out 'wrote 5'
+	check 'three machines over one image' "$(vmm list)" \
+		test "$(vmm list | grep -cE '^frozen.* running')" -eq 3
+	for name in a b; do
+		printf q >"in.$name"
+		eval "wait \$pid_$name"
+		echo $?
+	done >codes
+	check 'the copies end' "$(cat codes err.a err.b)" test "$(tr -d '\n' <codes)" = 00
+	# Saved again it takes along what is in its overlay.
+	vmm save frozen again 2>err.save
+	check 'saved again' "$(cat err.save)" ended 36
+	start restore again
+	printf x >&4
+	line out 'wrote 6' && printf q >&4
+	check 'its overlay goes along' "$(cat out err)" ended 0
+	check 'the image is as it was saved' "$(ls -l disk)" test "$(md5sum <disk)" = "$sum"
+	start restore snap
+	printf x >&4
+	line out 'wrote 4' 2 && printf q >&4
+	check 'and fits what was saved' "$(cat out err)" ended 0
+	check 'written to at last' 'it is not' test "$(md5sum <disk)" != "$sum"
+	check 'nobody misses anything' "$(cat out out.a out.b | grep FAIL)" \
+		sh -c '! cat out out.a out.b | grep -qa FAIL'
+}
+
 # A test that wants its machine moved, and to be told of it, as those of kvm-unit-tests do.
 moved() {
 	vmm test --nodefaults --name moved -m 4 -k hop.bin --migrate-on '^hop [1-3]$' --send 'x@^hop 1$' \
@@ -420,7 +485,7 @@ random() {
 	check 'the one between them is good' "$(cat out err)" cmp good wrong
 }
 
-groups='registers files pipes kept trust damaged random clones moved clock linux'
+groups='registers files pipes kept trust damaged random clones frozen moved clock linux'
 while [ $# -gt 0 ]; do
 	case $1 in
 	hops=*) hops=${1#hops=} linux_hops=$(((${1#hops=} + 9) / 10)) ;;

@@ -12,7 +12,7 @@
 struct machine {
 	uint64_t size;
 	unsigned int resizes;
-	unsigned int stops, forced, pauses, resumes, resets, stats, saves, kept;
+	unsigned int stops, forced, pauses, resumes, resets, stats, saves, kept, overlays;
 	bool paused, nobodys;
 	struct control_send how;
 };
@@ -74,13 +74,15 @@ static void on_stat(void *arg, struct json_out *out)
 	json_uint(out, "memory", 4096);
 }
 
-static int on_save(void *arg, struct control_files *files, bool keep_running, struct fail *fail)
+static int on_save(void *arg, struct control_files *files, const struct control_save *how,
+		   struct fail *fail)
 {
 	struct machine *m = arg;
 
 	(void)files;
 	m->saves++;
-	m->kept += keep_running;
+	m->kept += how->keep_running;
+	m->overlays += how->overlay && !strcmp(how->overlay, "/a b");
 	return m->saves > 1 ? fail_set(fail, EXIT_CONFIG, -EBUSY, "busy") : 0;
 }
 
@@ -252,8 +254,10 @@ START_TEST(saved_once_at_a_time)
 {
 	ck_assert_str_eq(ask("{\"command\":\"save\",\"keep_running\":true}"), "{\"ok\":true}");
 	ck_assert_uint_eq(machine.kept, 1);
-	ck_assert_str_eq(ask("{\"command\":\"save\"}"), "{\"ok\":false,\"error\":\"busy\"}");
+	ck_assert_str_eq(ask("{\"command\":\"save\",\"disk_overlay\":\"/a b\"}"),
+			 "{\"ok\":false,\"error\":\"busy\"}");
 	ck_assert_uint_eq(machine.saves, 2);
+	ck_assert_uint_eq(machine.overlays, 1);
 	ck_assert_uint_eq(machine.kept, 1);
 }
 END_TEST

@@ -47,10 +47,11 @@ static void on_stat(void *arg, struct json_out *out)
 static struct control_files saved;
 static int taken = -1;
 
-static int on_save(void *arg, struct control_files *files, bool keep_running, struct fail *fail)
+static int on_save(void *arg, struct control_files *files, const struct control_save *how,
+		   struct fail *fail)
 {
 	(void)arg;
-	(void)keep_running;
+	(void)how;
 	(void)fail;
 	saved = *files;
 	if (files->n) {

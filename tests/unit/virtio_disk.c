@@ -486,6 +486,46 @@ START_TEST(no_room_to_copy)
 }
 END_TEST
 
+/* A disk in use gets an overlay, and may get rid of it while nobody reads the image. */
+START_TEST(overlay_over_a_disk)
+{
+	const struct disk_config cfg = { .path = path, .scratch = "/var/tmp" };
+	struct disk *base = open_disk(cfg), *disk, *other;
+	uint8_t data[SECTOR];
+	struct iovec iov = { data, SECTOR };
+	struct disk_io io = { .op = DISK_WRITE, .off = SECTOR, .len = SECTOR, .iov = &iov, .n = 1 };
+
+	ck_assert_int_eq(disk_overlay_over(
+				 base, &(struct disk_config){ .path = path, .scratch = "/nowhere" },
+				 &disk, &fail),
+			 -ENOENT);
+	ck_assert(!base->ro);
+	refused(path, true, "in use");
+	ck_assert_int_eq(disk_overlay_over(base, &cfg, &disk, &fail), 0);
+	ck_assert(disk->size == SIZE && !disk->ro && disk->ops->state);
+	refused(path, false, "in use");
+	other = open_disk((struct disk_config){ .ro = true });
+	ck_assert_int_eq(disk_overlay_undo(disk, &base, &fail), -EBUSY);
+	ck_assert(base->ro);
+	disk_close(other);
+	ck_assert_int_eq(disk_overlay_undo(disk, &base, &fail), 0);
+	ck_assert(!base->ro);
+	refused(path, true, "in use");
+	ck_assert_int_eq(disk_overlay_over(base, &cfg, &disk, &fail), 0);
+	memset(data, 0xa5, sizeof(data));
+	ck_assert_int_eq(disk->ops->transfer(disk, &io), 0);
+	memset(data, 0, sizeof(data));
+	io.op = DISK_READ;
+	ck_assert_int_eq(disk->ops->transfer(disk, &io), 0);
+	ck_assert_uint_eq(data[0], 0xa5);
+	disk_close(disk);
+	disk = open_disk((struct disk_config){ 0 });
+	ck_assert_int_eq(disk->ops->transfer(disk, &io), 0);
+	ck_assert_mem_eq(data, image + SECTOR, SECTOR);
+	disk_close(disk);
+}
+END_TEST
+
 struct writer {
 	struct disk *disk;
 	unsigned int first; /* sector, of every eight */
@@ -639,6 +679,7 @@ int main(void)
 	tcase_add_test(opening, no_room_to_copy);
 	tcase_add_loop_test(opening, neighbours, 0, 2);
 	tcase_add_test(opening, huge_overlay);
+	tcase_add_test(opening, overlay_over_a_disk);
 	tcase_add_test(opening, hostile_overlay);
 	tcase_add_test(opening, overlay_too_large);
 	tcase_set_timeout(opening, 60);
