@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "vmm/core/loop.h"
+#include "vmm/migrate_priv.h"
+#include "vmm/snapshot_priv.h"
+
+/* What the source sends of memory: a round is everything whose bit is set. */
+
+enum { PAGE = 1 << GUEST_PAGE_SHIFT, RUN = SENDER_RUN };
+
+static const uint64_t SECOND = 1000000000, PROGRESS_NS = 200000000;
+
+void sender_report(struct sender *s, bool anyhow)
+{
+	uint64_t now = loop_now_ns();
+
+	s->stats.total_ns = now - s->began;
+	if (!anyhow && now < s->reported)
+		return;
+	s->reported = now + PROGRESS_NS;
+	if (s->progress)
+		s->progress(s->arg, &s->stats);
+}
+
+/* So much was sent: waits until the bandwidth allows more. */
+static int pace(struct sender *s, struct fail *fail)
+{
+	struct pollfd p = { .fd = s->stop_fd, .events = POLLIN };
+	uint64_t due, now = loop_now_ns(), bytes = s->stats.bytes;
+
+	if (!s->bandwidth || s->stopped)
+		return 0;
+	due = s->paced + bytes / s->bandwidth * SECOND +
+	      bytes % s->bandwidth * SECOND / s->bandwidth;
+	while ((now = loop_now_ns()) < due) {
+		const struct timespec left = { (due - now) / SECOND, (due - now) % SECOND };
+
+		if (stream_flush(&s->to))
+			return sender_write_failed(s, fail);
+		if (ppoll(&p, 1, &left, NULL) > 0)
+			return sender_link_failed(s, -ECANCELED, fail);
+	}
+	return 0;
+}
+
+/* Pages [at, at + n) of a region, of which all or none are zeros. */
+static void send_run(struct sender *s, const struct guest_ram *ram, uint64_t at, unsigned int n,
+		     bool zeros)
+{
+	gpa_t gpa = ram->base + at * PAGE;
+	size_t len = (size_t)n * PAGE;
+
+	if (!n || (zeros && s->first))
+		return;
+	if (zeros) {
+		frames_zeros(&s->to, gpa, n);
+		s->stats.bytes += sizeof(struct section_head) + 16;
+		return;
+	}
+	/* Checksum and bytes must be of the same moment. */
+	memcpy(s->copy, ram->host + at * PAGE, len);
+	frames_pages(&s->to, gpa, s->copy, n);
+	s->stats.bytes += sizeof(struct section_head) + sizeof(gpa) + len;
+}
+
+static bool bit(const uint64_t *bits, uint64_t i)
+{
+	return bits[i / 64] >> i % 64 & 1;
+}
+
+/* The pages of [at, end), at most RUN, whose bits are set. What the guest changes from now on is
+ * written anew, and sent in the next round. */
+static void send_block(struct sender *s, unsigned int r, uint64_t at, uint64_t end)
+{
+	const struct guest_ram *ram = &s->mem->ram[r];
+	uint64_t from = at;
+	bool zeros = false;
+
+	for (; at < end; at++) {
+		bool set = bit(s->bits[r], at);
+		bool zero = set && page_is_zero(ram->host + at * PAGE);
+
+		if (set && at > from && zero == zeros)
+			continue;
+		send_run(s, ram, from, (unsigned int)(at - from), zeros);
+		from = set ? at : at + 1;
+		zeros = zero;
+	}
+	send_run(s, ram, from, (unsigned int)(end - from), zeros);
+}
+
+int sender_pages(struct sender *s, struct fail *fail)
+{
+	int err = 0;
+
+	s->stats.done = 0;
+	for (unsigned int r = 0; r < s->mem->nram; r++) {
+		uint64_t pages = guest_ram_pages(&s->mem->ram[r]);
+
+		for (uint64_t at = 0; !err && at < pages; at += RUN) {
+			uint64_t end = at + RUN < pages ? at + RUN : pages;
+
+			s->stats.done += (end - at) * PAGE;
+			if (!s->bits[r][at / 64])
+				continue;
+			if (!s->stopped)
+				sender_wait_silence(s);
+			send_block(s, r, at, end);
+			err = s->to.err ? sender_write_failed(s, fail) : sender_look(s, fail);
+			if (!err)
+				err = pace(s, fail);
+			sender_report(s, false);
+		}
+	}
+	for (unsigned int r = 0; !err && r < s->mem->nram; r++)
+		memset(s->bits[r], 0, (guest_ram_pages(&s->mem->ram[r]) + 63) / 64 * 8);
+	s->first = false;
+	return err ? err : stream_flush(&s->to) ? sender_write_failed(s, fail) : 0;
+}
+
+int sender_collect(struct sender *s, struct fail *fail)
+{
+	int err = 0;
+
+	s->stats.pending = 0;
+	for (unsigned int r = 0; !err && r < s->mem->nram; r++) {
+		uint64_t words = (guest_ram_pages(&s->mem->ram[r]) + 63) / 64;
+
+		err = s->ops->written(s->arg, r, s->bits[r], fail);
+		guest_mem_take_dirty(s->mem, r, s->bits[r]);
+		for (uint64_t i = 0; i < words; i++)
+			s->stats.pending += (uint64_t)__builtin_popcountll(s->bits[r][i]) * PAGE;
+	}
+	return err;
+}
