@@ -2,6 +2,7 @@
 #ifndef VMM_MIGRATE_H
 #define VMM_MIGRATE_H
 
+#include "vmm/migrate_fetch.h"
 #include "vmm/snapshot_stream.h"
 
 /*
@@ -19,12 +20,16 @@ enum migrate_end {
 	MIGRATE_MOVED, /* the destination's */
 	/* Either's: the link was lost between commit and its receipt. Both stand still. */
 	MIGRATE_UNDECIDED,
+	/* Post-copy: it was given up, and the link lost before the destination had all of its memory,
+	 * which is here: until migrate_recover(). */
+	MIGRATE_PAUSED,
 };
 
 enum {
 	MIGRATE_VERSION = 1,
 	MIGRATE_ROUNDS_MAX = 40,
 	MIGRATE_SILENCE_MS = 30000, /* after so long without a byte that is due the link is lost */
+	MIGRATE_ID = 16, /* bytes */
 };
 
 /* --- the source -------------------------------------------------------------------------------- */
@@ -51,6 +56,8 @@ struct sender_stats {
 	uint64_t pending; /* bytes of RAM that were written in the round before */
 	uint64_t rate; /* bytes a second */
 	uint64_t total_ns, down_ns;
+	uint64_t missing; /* bytes of RAM that the destination did not have when it went on */
+	uint64_t wanted; /* requests for some of them */
 };
 
 struct sender {
@@ -64,11 +71,14 @@ struct sender {
 	uint64_t timeout_ns; /* the most that all may take; 0: any */
 	unsigned int silence_ms; /* 0: MIGRATE_SILENCE_MS */
 	bool verify; /* compare all of RAM on both sides before the handover */
+	bool postcopy; /* after the first round it goes on there, and the rest of RAM follows */
 	/* Now and then. */
 	void (*progress)(void *arg, const struct sender_stats *stats);
 	struct sender_stats stats;
+	bool runs_there; /* the destination has said so: nobody may go on here */
 
 	/* private */
+	uint8_t id[MIGRATE_ID];
 	struct stream to;
 	struct frames from;
 	struct snapshot snap;
@@ -77,11 +87,17 @@ struct sender {
 	uint64_t began, paced, reported, stopped;
 	bool first; /* round: the other side's memory is fresh */
 	bool hurried; /* the deadline is that of the machine's standing still */
+	/* Post-copy: pages whose bits are set, and where to look for the next. */
+	uint64_t left, at;
+	unsigned int at_ram;
 };
 
 /* Returns when the machine has moved, or not. `fail` says why not, with EXIT_MIGRATION or
  * EXIT_UNDECIDED. */
 enum migrate_end migrate_send(struct sender *s, struct fail *fail);
+/* After MIGRATE_PAUSED, with the same `s` but another link, and RAM as it was: until the destination
+ * has all of it. MIGRATE_MOVED, or MIGRATE_PAUSED with the reason. */
+enum migrate_end migrate_recover(struct sender *s, struct fail *fail);
 
 /* --- the destination --------------------------------------------------------------------------- */
 
@@ -94,11 +110,13 @@ struct receiver {
 	 * else's pipe may take its time. After that, 0 is MIGRATE_SILENCE_MS. */
 	unsigned int silence_ms;
 	bool two_way; /* whoever sends waits for answers: all of the handover */
+	struct fetch fetch; /* of memory that comes when all else has */
 
 	/* private */
 	struct frames frames;
 	struct stream to;
 	bool over; /* both sides know how it ended */
+	bool postcopy; /* part of memory may come later */
 };
 
 /* Reads the head and the sections that it takes to make the machine, and to check whether it can be
@@ -109,7 +127,11 @@ int receiver_ready(struct receiver *r, struct fail *fail);
 /* RAM, and into `snap`, which has none of them yet, the sections in the state that they have now. */
 int receiver_memory(struct receiver *r, struct snapshot *snap, const struct guest_mem *mem,
 		    struct fail *fail);
-/* All is loaded, disks and networks are taken: says so, and waits for the source's last word. */
+/* Where part of it comes later: it comes from now on, while the machine is loaded and runs, until
+ * receiver_close(). Whoever touches what is missing waits. */
+int receiver_fetch(struct receiver *r, const struct fetch_ops *ops, void *arg, struct fail *fail);
+/* All is loaded, disks and networks are taken: says so, and waits for the source's last word. After
+ * MIGRATE_PAUSED it may go on when fetch_wait() returns. */
 enum migrate_end receiver_loaded(struct receiver *r, struct fail *fail);
 /* It runs. The source need not hear it. */
 void receiver_runs(struct receiver *r);

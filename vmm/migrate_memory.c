@@ -92,6 +92,18 @@ static void send_block(struct sender *s, unsigned int r, uint64_t at, uint64_t e
 	send_run(s, ram, from, (unsigned int)(end - from), zeros);
 }
 
+unsigned int sender_block(struct sender *s, unsigned int r, uint64_t at, uint64_t end)
+{
+	unsigned int n = 0;
+
+	send_block(s, r, at, end);
+	for (; at < end; at++) {
+		n += bit(s->bits[r], at);
+		s->bits[r][at / 64] &= ~(UINT64_C(1) << at % 64);
+	}
+	return n;
+}
+
 int sender_pages(struct sender *s, struct fail *fail)
 {
 	int err = 0;

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "vmm/core/loop.h"
 #include "vmm/migrate_priv.h"
@@ -39,11 +36,11 @@ static int next(struct receiver *r, struct fail *fail)
 			text);
 }
 
-static int say(struct receiver *r, const char *word)
+static int say(struct receiver *r, const char *word, const void *data, size_t len)
 {
 	r->to.stop_fd = r->stop_fd;
 	r->to.deadline_ns = migrate_deadline(silence(r));
-	frames_word(&r->to, word, NULL, 0);
+	frames_word(&r->to, word, data, len);
 	return stream_flush(&r->to);
 }
 
@@ -58,9 +55,13 @@ static int meaningless(struct fail *fail)
 static int greet(struct receiver *r, struct fail *fail)
 {
 	struct migrate_hello hello = { 0 };
+	uint64_t len = r->frames.section.len;
 
-	if (r->frames.section.len >= sizeof(hello))
-		memcpy(&hello, r->frames.section.data, sizeof(hello));
+	/* It grows at its end: who says less cannot do more. */
+	if (len)
+		memcpy(&hello, r->frames.section.data, len < sizeof(hello) ? len : sizeof(hello));
+	memcpy(r->fetch.id, hello.id, sizeof(hello.id));
+	r->postcopy = hello.flags & MIGRATE_POSTCOPY;
 	r->two_way = true;
 	stream_open_fd(&r->to, r->out, true);
 	frames_begin(&r->to);
@@ -75,7 +76,7 @@ int receiver_open(struct receiver *r, struct snapshot *snap, struct fail *fail)
 {
 	int kind, err;
 
-	r->two_way = r->over = false;
+	r->two_way = r->over = r->postcopy = false;
 	r->to = (struct stream){ .fd = -1 };
 	frames_attach(&r->frames, r->in);
 	wait_silence(r);
@@ -96,8 +97,11 @@ int receiver_open(struct receiver *r, struct snapshot *snap, struct fail *fail)
 
 int receiver_ready(struct receiver *r, struct fail *fail)
 {
-	if (!say(r, WORD_READY))
-		return 0;
+	const uint32_t flags = r->postcopy ? MIGRATE_POSTCOPY : 0;
+	int err = r->postcopy ? missing_possible(fail) : 0;
+
+	if (err || !say(r, WORD_READY, &flags, sizeof(flags)))
+		return err;
 	return fail_set(fail, EXIT_MIGRATION, r->to.err, "the link to the source is lost: %s",
 			strerror(-r->to.err));
 }
@@ -115,13 +119,30 @@ static int check_sum(const struct receiver *r, const struct guest_mem *mem, stru
 			"memory is not the same as at the source: its checksum differs");
 }
 
+static int take_missing(struct receiver *r, struct fail *fail)
+{
+	uint64_t words = 0;
+	gpa_t base = 0;
+	const uint64_t *bits = migrate_get_missing(&r->frames, &base, &words);
+	int err =
+		bits && r->postcopy ? missing_mark(&r->fetch.missing, base, bits, words) : -EPROTO;
+
+	if (err == -EPROTO)
+		return fail_set(fail, EXIT_SNAPSHOT, err,
+				"the stream holds no machine: memory is missing where it has none");
+	return err ? fail_set(fail, EXIT_HOST, err, "out of memory") : 0;
+}
+
 int receiver_memory(struct receiver *r, struct snapshot *snap, const struct guest_mem *mem,
 		    struct fail *fail)
 {
 	int kind = next(r, fail), err = 0;
 
+	missing_init(&r->fetch.missing, mem);
 	while (!err && kind >= 0 && !migrate_is(&r->frames, WORD_END)) {
-		err = frames_take(&r->frames, snap, mem, fail);
+		err = migrate_is(&r->frames, WORD_MISSING)
+			      ? take_missing(r, fail)
+			      : frames_take(&r->frames, snap, mem, fail);
 		kind = err ? err : next(r, fail);
 	}
 	if (kind < 0)
@@ -129,13 +150,41 @@ int receiver_memory(struct receiver *r, struct snapshot *snap, const struct gues
 	return err ? err : check_sum(r, mem, fail);
 }
 
+int receiver_fetch(struct receiver *r, const struct fetch_ops *ops, void *arg, struct fail *fail)
+{
+	struct fetch *f = &r->fetch;
+
+	if (!f->missing.left)
+		return 0;
+	f->ops = ops;
+	f->arg = arg;
+	f->silence_ms = r->silence_ms;
+	return fetch_start(f, &r->frames, &r->to, fail);
+}
+
+/* The link is another thread's: what it heard. */
+static enum migrate_end loaded_fetching(struct receiver *r, struct fail *fail)
+{
+	switch (fetch_loaded(&r->fetch, fail)) {
+	case FETCH_LOST:
+		return MIGRATE_PAUSED;
+	case FETCH_STAYS:
+		return MIGRATE_STAYED;
+	default:
+		r->over = true;
+		return MIGRATE_MOVED;
+	}
+}
+
 enum migrate_end receiver_loaded(struct receiver *r, struct fail *fail)
 {
 	struct fail why = { 0 };
 	int kind;
 
+	if (fetch_state(&r->fetch) != FETCH_NONE)
+		return loaded_fetching(r, fail);
 	/* What did not go out whole is no word: the source takes its machine back. */
-	if (say(r, WORD_LOADED)) {
+	if (say(r, WORD_LOADED, NULL, 0)) {
 		fail_set(fail, EXIT_MIGRATION, r->to.err, "the link to the source is lost");
 		return MIGRATE_STAYED;
 	}
@@ -156,7 +205,9 @@ enum migrate_end receiver_loaded(struct receiver *r, struct fail *fail)
 
 void receiver_runs(struct receiver *r)
 {
-	say(r, WORD_RUNNING);
+	/* Who fetches has said so. */
+	if (fetch_state(&r->fetch) == FETCH_NONE)
+		say(r, WORD_RUNNING, NULL, 0);
 }
 
 static unsigned int last_word(const struct receiver *r)
@@ -164,29 +215,16 @@ static unsigned int last_word(const struct receiver *r)
 	return silence(r) < LAST_WORD_MS ? silence(r) : LAST_WORD_MS;
 }
 
-/* What arrives unread at a socket that is closed would take the last word with it. */
-static void linger(struct receiver *r)
-{
-	uint64_t until = migrate_deadline(last_word(r));
-	char rest[4096];
-
-	shutdown(r->out, SHUT_WR);
-	while (loop_now_ns() < until) {
-		struct pollfd p = { .fd = r->in, .events = POLLIN };
-
-		if (poll(&p, 1, 20) > 0 && read(r->in, rest, sizeof(rest)) <= 0)
-			return;
-	}
-}
-
 void receiver_close(struct receiver *r, const struct fail *fail)
 {
+	fetch_end(&r->fetch);
+	missing_end(&r->fetch.missing);
 	if (r->two_way && fail && fail->text[0] && !r->over && !r->to.err) {
 		r->to.stop_fd = -1;
 		r->to.deadline_ns = migrate_deadline(last_word(r));
 		frames_word(&r->to, WORD_REFUSED, fail->text, strlen(fail->text));
 		if (!stream_flush(&r->to))
-			linger(r);
+			migrate_linger(r->in, r->out, last_word(r));
 	}
 	stream_close(&r->to);
 	frames_close(&r->frames);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "vmm/core/loop.h"
 #include "vmm/migrate_priv.h"
@@ -16,28 +17,60 @@ enum {
 
 static const uint64_t SECOND = 1000000000;
 
+int sender_prepare(struct sender *s, struct fail *fail)
+{
+	s->began = loop_now_ns();
+	snapshot_init(&s->snap);
+	frames_attach(&s->from, s->in);
+	stream_open_fd(&s->to, s->out, true);
+	s->from.in.stop_fd = s->to.stop_fd = s->stop_fd;
+	s->copy = malloc((size_t)SENDER_RUN * PAGE);
+	for (unsigned int r = 0; s->copy && r < s->mem->nram; r++) {
+		s->bits[r] = calloc((guest_ram_pages(&s->mem->ram[r]) + 63) / 64, sizeof(uint64_t));
+		if (!s->bits[r])
+			return fail_set(fail, EXIT_MIGRATION, -ENOMEM, "out of memory");
+	}
+	return s->copy ? 0 : fail_set(fail, EXIT_MIGRATION, -ENOMEM, "out of memory");
+}
+
+void sender_end(struct sender *s)
+{
+	s->stats.total_ns = loop_now_ns() - s->began;
+	stream_close(&s->to);
+	frames_close(&s->from);
+	snapshot_free(&s->snap);
+	for (unsigned int r = 0; r < s->mem->nram; r++) {
+		free(s->bits[r]);
+		s->bits[r] = NULL;
+	}
+	free(s->copy);
+	s->copy = NULL;
+}
+
+/* All pages go in the first round. */
 static int prepare(struct sender *s, struct fail *fail)
 {
-	const struct migrate_hello hello = { MIGRATE_VERSION };
+	struct migrate_hello hello = {
+		.version = MIGRATE_VERSION,
+		.flags = s->postcopy ? MIGRATE_POSTCOPY : 0,
+	};
+	int err = sender_prepare(s, fail);
 
-	stream_open_fd(&s->to, s->out, true);
-	s->to.stop_fd = s->stop_fd;
+	if (!err && getrandom(s->id, sizeof(s->id), 0) != sizeof(s->id))
+		err = fail_set(fail, EXIT_HOST, -errno, "there are no random numbers");
+	memcpy(hello.id, s->id, sizeof(hello.id));
 	/* First of all: whatever follows, even if it is that nothing will, is understood. */
 	frames_begin(&s->to);
 	frames_word(&s->to, WORD_HANDOVER, &hello, sizeof(hello));
-	s->copy = malloc((size_t)SENDER_RUN * PAGE);
-	for (unsigned int r = 0; s->copy && r < s->mem->nram; r++) {
+	for (unsigned int r = 0; !err && r < s->mem->nram; r++) {
 		uint64_t pages = guest_ram_pages(&s->mem->ram[r]);
 
 		s->stats.total += pages * PAGE;
-		s->bits[r] = calloc((pages + 63) / 64, sizeof(uint64_t));
-		if (!s->bits[r])
-			return fail_set(fail, EXIT_MIGRATION, -ENOMEM, "out of memory");
 		memset(s->bits[r], 0xff, pages / 8);
 		for (uint64_t p = pages & ~7ULL; p < pages; p++)
 			s->bits[r][p / 64] |= UINT64_C(1) << p % 64;
 	}
-	return s->copy ? 0 : fail_set(fail, EXIT_MIGRATION, -ENOMEM, "out of memory");
+	return err;
 }
 
 static void send_sections(struct sender *s)
@@ -47,6 +80,19 @@ static void send_sections(struct sender *s)
 		s->stats.bytes += sizeof(struct section_head) + s->snap.sections[i].len;
 	}
 	snapshot_free(&s->snap);
+}
+
+/* What the other side says that it can do. */
+static int agree(const struct sender *s, struct fail *fail)
+{
+	uint32_t flags = 0;
+
+	if (s->from.section.len == sizeof(flags))
+		memcpy(&flags, s->from.section.data, sizeof(flags));
+	if (!s->postcopy || flags & MIGRATE_POSTCOPY)
+		return 0;
+	return fail_set(fail, EXIT_MIGRATION, -ENOTSUP,
+			"the vmm there knows no post-copy; send without --postcopy");
 }
 
 /* The other side makes the machine, and says whether it can, before anything stops. */
@@ -72,7 +118,8 @@ static int introduce(struct sender *s, struct fail *fail)
 				      : fail_set(fail, EXIT_MIGRATION, err,
 						 "what answers is no vmm receive");
 	sender_wait_silence(s);
-	return sender_expect(s, WORD_READY, fail);
+	err = sender_expect(s, WORD_READY, fail);
+	return err ? err : agree(s, fail);
 }
 
 /* Whether what is left goes in half of the time that the machine may stand still: its state and the
@@ -114,13 +161,22 @@ static int rounds(struct sender *s, struct fail *fail)
 			break;
 		s->stats.rate = s->stats.bytes * 1000 / ((loop_now_ns() - s->paced) / 1000000 + 1);
 		sender_report(s, true);
-		if (little_left(s))
+		if (s->postcopy || little_left(s))
 			break;
 		if (s->stats.rounds == MIGRATE_ROUNDS_MAX ||
 		    (s->timeout_ns && s->stats.total_ns > s->timeout_ns))
 			err = not_in_time(s, fail);
 	}
 	return err;
+}
+
+/* What is left goes now, or when the machine runs there. */
+static int send_rest(struct sender *s, struct fail *fail)
+{
+	if (!s->postcopy)
+		return sender_pages(s, fail);
+	sender_say_missing(s);
+	return 0;
 }
 
 /* The rest, while it stands still. */
@@ -136,28 +192,51 @@ static int finish(struct sender *s, struct fail *fail)
 	if (err)
 		return err;
 	sender_wait_downtime(s);
-	err = sender_pages(s, fail);
+	err = send_rest(s, fail);
 	if (err)
 		return err;
 	send_sections(s);
 	if (s->verify)
 		sum.sum = migrate_ram_sum(s->mem);
 	frames_word(&s->to, WORD_END, &sum, sizeof(sum));
-	if (stream_flush(&s->to))
-		return sender_write_failed(s, fail);
-	err = sender_expect(s, WORD_LOADED, fail);
-	return err					     ? err
-	       : loop_now_ns() > s->stopped + s->downtime_ns ? sender_too_long(s, fail)
-							     : 0;
+	/* Its devices may look at memory while they are loaded. */
+	err = sender_serve(s, WORD_LOADED, fail);
+	if (!err && loop_now_ns() > s->stopped + s->downtime_ns)
+		err = sender_too_long(s, fail);
+	return err;
+}
+
+/* It was told to go on: until it says that it does, and has all of memory. */
+static enum migrate_end wait_running(struct sender *s, struct fail *fail)
+{
+	bool misses = s->stats.missing;
+	struct fail why = { 0 };
+	int err = sender_serve(s, WORD_RUNNING, &why);
+
+	s->runs_there = !err;
+	if (!err)
+		s->stats.down_ns = loop_now_ns() - s->stopped;
+	if (!err && misses)
+		err = sender_serve(s, WORD_COMPLETE, &why);
+	if (!err)
+		return MIGRATE_MOVED;
+	if (s->runs_there)
+		fail_set(fail, EXIT_UNDECIDED, -EPIPE,
+			 "it runs at the destination, which has not all of its memory: %s",
+			 why.text);
+	else
+		fail_set(fail, EXIT_UNDECIDED, -EPIPE,
+			 "the destination was told to go on, and has not said that it does: %s",
+			 why.text);
+	return misses ? MIGRATE_PAUSED : MIGRATE_UNDECIDED;
 }
 
 /* From here on it cannot be cancelled. The machine is the source's as long as its last word has not
  * gone out whole: of a part of it nobody takes notice. */
 static enum migrate_end commit(struct sender *s, struct fail *fail)
 {
-	struct fail why = { 0 };
-
-	if (sender_look(s, fail))
+	/* In post-copy it may ask for memory at any time. */
+	if (s->postcopy ? sender_cancelled(s, fail) : sender_look(s, fail))
 		return MIGRATE_STAYED;
 	s->to.stop_fd = s->from.in.stop_fd = -1;
 	sender_wait_silence(s);
@@ -166,25 +245,14 @@ static enum migrate_end commit(struct sender *s, struct fail *fail)
 		sender_link_failed(s, s->to.err, fail);
 		return MIGRATE_STAYED;
 	}
-	if (!sender_expect(s, WORD_RUNNING, &why)) {
-		s->stats.down_ns = loop_now_ns() - s->stopped;
-		return MIGRATE_MOVED;
-	}
-	fail_set(fail, EXIT_UNDECIDED, -EPIPE,
-		 "the destination was told to go on, and has not said that it does: %s", why.text);
-	return MIGRATE_UNDECIDED;
+	return wait_running(s, fail);
 }
 
 enum migrate_end migrate_send(struct sender *s, struct fail *fail)
 {
 	enum migrate_end end = MIGRATE_STAYED;
-	int err;
+	int err = prepare(s, fail);
 
-	s->began = loop_now_ns();
-	snapshot_init(&s->snap);
-	frames_attach(&s->from, s->in);
-	s->from.in.stop_fd = s->stop_fd;
-	err = prepare(s, fail);
 	if (!err)
 		err = introduce(s, fail);
 	if (!err)
@@ -195,12 +263,6 @@ enum migrate_end migrate_send(struct sender *s, struct fail *fail)
 		end = commit(s, fail);
 	if (end == MIGRATE_STAYED)
 		sender_cancel(s, fail);
-	s->stats.total_ns = loop_now_ns() - s->began;
-	stream_close(&s->to);
-	frames_close(&s->from);
-	snapshot_free(&s->snap);
-	for (unsigned int r = 0; r < s->mem->nram; r++)
-		free(s->bits[r]);
-	free(s->copy);
+	sender_end(s);
 	return end;
 }

@@ -48,7 +48,7 @@ int sender_link_failed(struct sender *s, int err, struct fail *fail)
 			strerror(-err));
 }
 
-int sender_expect(struct sender *s, const char *word, struct fail *fail)
+int sender_hear(struct sender *s, struct fail *fail)
 {
 	char text[MIGRATE_TEXT_MAX + 1];
 	struct fail wrong = { 0 };
@@ -58,13 +58,19 @@ int sender_expect(struct sender *s, const char *word, struct fail *fail)
 		return s->from.in.err ? sender_link_failed(s, s->from.in.err, fail)
 				      : fail_set(fail, EXIT_MIGRATION, err,
 						 "the destination speaks nonsense");
-	if (migrate_is(&s->from, word))
-		return 0;
 	if (!migrate_is(&s->from, WORD_REFUSED))
-		return fail_set(fail, EXIT_MIGRATION, -EPROTO,
-				"the destination speaks out of its turn");
+		return 0;
 	migrate_text(&s->from, text);
 	return fail_set(fail, EXIT_MIGRATION, -ECONNREFUSED, "the destination refuses: %s", text);
+}
+
+int sender_expect(struct sender *s, const char *word, struct fail *fail)
+{
+	int err = sender_hear(s, fail);
+
+	if (err || migrate_is(&s->from, word))
+		return err;
+	return fail_set(fail, EXIT_MIGRATION, -EPROTO, "the destination speaks out of its turn");
 }
 
 int sender_write_failed(struct sender *s, struct fail *fail)
@@ -81,16 +87,19 @@ int sender_write_failed(struct sender *s, struct fail *fail)
 	return sender_link_failed(s, err, fail);
 }
 
+int sender_cancelled(struct sender *s, struct fail *fail)
+{
+	struct pollfd p = { .fd = s->to.stop_fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0 ? sender_link_failed(s, -ECANCELED, fail) : 0;
+}
+
 int sender_look(struct sender *s, struct fail *fail)
 {
-	struct pollfd p[] = { { .fd = s->stop_fd, .events = POLLIN },
-			      { .fd = s->in, .events = POLLIN } };
+	struct pollfd p = { .fd = s->in, .events = POLLIN };
+	int err = sender_cancelled(s, fail);
 
-	if (poll(p, 2, 0) <= 0)
-		return 0;
-	if (p[0].revents)
-		return sender_link_failed(s, -ECANCELED, fail);
-	return sender_expect(s, "", fail);
+	return err || poll(&p, 1, 0) <= 0 ? err : sender_expect(s, "", fail);
 }
 
 void sender_cancel(struct sender *s, const struct fail *fail)
