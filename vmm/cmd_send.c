@@ -75,6 +75,8 @@ static void request(const struct send_args *args, bool one_way, char *line, size
 	json_uint(&out, "timeout_s", (args->timeout_ns + 999999999) / 1000000000);
 	json_bool(&out, "verify", args->verify);
 	json_bool(&out, "one_way", one_way);
+	json_bool(&out, "postcopy", args->postcopy);
+	json_bool(&out, "recover", args->recover);
 	json_close(&out, '}');
 }
 

@@ -122,6 +122,9 @@ const struct opt restore_options[] = {
 };
 
 const struct opt receive_options[] = {
+	{ "recover", 0, OPT_FLAG, NULL, NULL,
+	  "NAME ADDRESS: another link for a machine here that waits for its memory",
+	  .offset = offsetof(struct restore_args, recover) },
 	{ .more = arriving_options },
 };
 
@@ -133,12 +136,18 @@ const struct opt send_options[] = {
 	  .min = 1000000, .max = 3600 * SECOND },
 	{ "bandwidth", 0, OPT_SIZE, NULL, "SIZE",
 	  "the most that is sent a second while the guest runs (what the link takes)",
-	  AT(bandwidth), .min = 4096, .max = 1ULL << 46 },
+	  AT(bandwidth), .min = 16384, .max = 1ULL << 46 },
 	{ "timeout", 0, OPT_TIME, NULL, "TIME", "the most that all may take; or it stays (any)",
 	  AT(timeout_ns), .min = 1000000, .max = 30 * 86400 * SECOND },
 	{ "verify", 0, OPT_FLAG, NULL, NULL,
 	  "compare all memory on both sides before the handover; the guest stands still for it",
 	  AT(verify) },
+	{ "postcopy", 0, OPT_FLAG, NULL, NULL,
+	  "after one round the guest goes on there, and the rest of its memory follows; it is lost "
+	  "if the destination is meanwhile",
+	  AT(postcopy) },
+	{ "recover", 0, OPT_FLAG, NULL, NULL,
+	  "another link for one whose memory was following when the link was lost", AT(recover) },
 	{ "cancel", 0, OPT_FLAG, NULL, NULL, "end one that is under way; the machine stays",
 	  AT(cancel) },
 	{ "json", 0, OPT_FLAG, NULL, NULL, "say the result as JSON on stdout", AT(json) },

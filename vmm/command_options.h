@@ -25,6 +25,7 @@ enum restore_clock { RESTORE_CLOCK_STOP, RESTORE_CLOCK_ADVANCE };
 
 struct restore_args {
 	bool paused, lazy, clone, check, allow_changed_disk, allow_psci_downgrade;
+	bool recover;
 	const char *allow_register;
 	unsigned int clock; /* enum restore_clock */
 	const char *name, *kernel, *initrd, *log_file;
@@ -37,7 +38,7 @@ struct restore_args {
 
 struct send_args {
 	uint64_t downtime_ns, bandwidth, timeout_ns; /* bandwidth: bytes a second; 0: the default */
-	bool verify, cancel, json;
+	bool verify, cancel, json, postcopy, recover;
 };
 
 struct inspect_args {

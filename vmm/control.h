@@ -25,7 +25,7 @@ enum {
 
 /* Descriptors that came with the bytes of a request (SCM_RIGHTS). Who takes one sets it to -1; the
  * rest is closed when the request has been answered. */
-enum { CONTROL_FILES_MAX = 2 };
+enum { CONTROL_FILES_MAX = 3 };
 struct control_files {
 	int fd[CONTROL_FILES_MAX];
 	unsigned int n;
@@ -34,7 +34,8 @@ struct control_files {
 /* How a machine is to be sent; 0 is the default of each. */
 struct control_send {
 	uint64_t downtime_ms, bandwidth, timeout_s; /* bandwidth: bytes a second */
-	bool verify, one_way;
+	bool verify, one_way, postcopy;
+	bool recover; /* goes on where a link was lost */
 };
 
 /* How a machine is to be saved. */
@@ -45,12 +46,14 @@ struct control_save {
 
 /* What a machine can be asked for. All on the loop thread, no lock held. */
 struct control_ops {
-	void (*stop)(void *arg, bool force); /* power key; or the end */
+	/* Power key; or the end. 0 or -errno with `fail` set. */
+	int (*stop)(void *arg, bool force, struct fail *fail);
 	void (*pause)(void *arg);
 	/* `take`: also one whose owner nobody knows. */
 	int (*resume)(void *arg, bool take, struct fail *fail);
 	void (*reset)(void *arg);
-	const char *(*state)(void *arg); /* running, paused, or undecided */
+	/* running, paused, undecided; arriving, moving; postcopy, postcopy-paused */
+	const char *(*state)(void *arg);
 	/* Why it cannot do this now, a sentence, or NULL. May be NULL itself. */
 	const char *(*refuses)(void *arg, const char *command);
 	/* Saves to the first descriptor, and says on the second, a line of JSON each, how far it
@@ -62,6 +65,9 @@ struct control_ops {
 	int (*send)(void *arg, struct control_files *files, const struct control_send *how,
 		    struct fail *fail);
 	int (*cancel)(void *arg, struct fail *fail);
+	/* Its memory comes on over the first two descriptors (in, out); the third, a socket, says
+	 * when all has come, or not. */
+	int (*recover)(void *arg, struct control_files *files, struct fail *fail);
 	void (*stat)(void *arg, struct json_out *out); /* adds members */
 	/* A disk by its serial, vda and so on, or number, to `size` bytes; 0: what it has become by
 	 * itself. 0 or -errno with `fail` set, here and below. */

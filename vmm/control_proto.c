@@ -6,7 +6,7 @@
 #include "vmm/control.h"
 #include "vmm/core/backlog.h"
 
-enum { MEMBERS_MAX = 5 };
+enum { MEMBERS_MAX = 7 };
 
 /* A member that a request takes beside "command". */
 struct member {
@@ -70,9 +70,7 @@ static int serve_stop(const struct control_target *t, const struct json_field *c
 		      struct json_out *out, struct fail *fail)
 {
 	(void)out;
-	(void)fail;
-	t->ops->stop(t->arg, on(args[0]));
-	return 0;
+	return t->ops->stop(t->arg, on(args[0]), fail);
 }
 
 static int serve_pause(const struct control_target *t, const struct json_field *const *args,
@@ -129,6 +127,8 @@ static int serve_send(const struct control_target *t, const struct json_field *c
 		.timeout_s = number(args[2]),
 		.verify = on(args[3]),
 		.one_way = on(args[4]),
+		.postcopy = on(args[5]),
+		.recover = on(args[6]),
 	};
 
 	(void)out;
@@ -141,6 +141,14 @@ static int serve_cancel(const struct control_target *t, const struct json_field 
 	(void)args;
 	(void)out;
 	return t->ops->cancel(t->arg, fail);
+}
+
+static int serve_recover(const struct control_target *t, const struct json_field *const *args,
+			 struct json_out *out, struct fail *fail)
+{
+	(void)args;
+	(void)out;
+	return t->ops->recover(t->arg, t->files, fail);
 }
 
 static int serve_console(const struct control_target *t, const struct json_field *const *args,
@@ -191,7 +199,10 @@ static const struct request requests[] = {
 	    { "bandwidth", JSON_INT, false },
 	    { "timeout_s", JSON_INT, false },
 	    { "verify", JSON_BOOL, false },
-	    { "one_way", JSON_BOOL, false } } },
+	    { "one_way", JSON_BOOL, false },
+	    { "postcopy", JSON_BOOL, false },
+	    { "recover", JSON_BOOL, false } } },
+	{ "recover", serve_recover, { { 0 } } },
 	{ "cancel", serve_cancel, { { 0 } } },
 	{ "console", serve_console, { { "readonly", JSON_BOOL, false } } },
 	{ "resize", serve_resize, { { "disk", JSON_STRING, true }, { "size", JSON_INT, false } } },

@@ -13,7 +13,6 @@
 
 #include "vmm/core/backlog.h"
 #include "vmm/core/chardev.h"
-#include "vmm/restore.h"
 #include "vmm/vm.h"
 
 static const char escape_help[] = "\r\nCtrl-A x  quit\r\nCtrl-A h  this help\r\n"
@@ -127,6 +126,8 @@ static void end_control(struct run *run)
 	control_forget(&run->socket);
 	control_destroy(run->control);
 	run->control = NULL;
+	standin_close(&run->standin);
+	standin_close(&run->waiting);
 	control_release(&run->socket);
 	if (run->backlog)
 		chardev_tap(machine_console(run->machine), NULL);
@@ -211,7 +212,11 @@ static bool serve_at_rest(struct run *run, int *code)
 	}
 	if (!run->outgoing.active)
 		return true;
-	switch (outgoing_step(&run->outgoing)) {
+	switch (foreground_leave(run)) {
+	case OUTGOING_ENDED:
+		if (run->held_signal)
+			*code = EXIT_SIGNAL + run->held_signal;
+		return false;
 	case OUTGOING_MOVED:
 		return false;
 	case OUTGOING_STANDS:
@@ -265,9 +270,12 @@ static int run_machine(struct run *run, struct fail *fail)
 	int code;
 
 	do {
+		foreground_fetch_wait(run);
 		end = vm_run(run->vm, run->stays_paused);
 		run->stays_paused = false;
 		log_exits(run);
+		if (end != VM_END_NONE)
+			foreground_fetch_end(run);
 		if (end != VM_END_NONE)
 			drop_asked(run, end == VM_END_RESET ? "the guest resets"
 							    : "the machine has ended");
@@ -285,9 +293,7 @@ static int fill(struct run *run, struct fail *fail)
 
 	if (!restore)
 		return machine_start(run->machine, fail);
-	/* A signal ends the wait for what is sent. */
-	restore->from.stop_fd = run->signals.fd;
-	err = restore_machine(restore, run->machine, &run->log, fail);
+	err = foreground_arrive(run, fail);
 	restore->taken = !err;
 	run->undecided = restore->undecided;
 	run->stays_paused = restore->paused || run->undecided;
@@ -380,6 +386,7 @@ static void cleanup(struct run *run)
 		loop_timer_cancel(run->vm->loop, &run->grace);
 	}
 	drop_asked(run, "the machine has ended");
+	foreground_move_end(run);
 	if (run->how->restore)
 		restore_stop(run->how->restore);
 	machine_destroy(run->machine);

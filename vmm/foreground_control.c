@@ -11,16 +11,18 @@
 
 /* What clients of its socket ask of a machine in the foreground (vmm/control.md). */
 
-static void control_stop(void *arg, bool force)
+static int control_stop(void *arg, bool force, struct fail *fail)
 {
 	struct run *run = arg;
 
+	(void)fail;
 	if (force)
 		vm_end(run->vm, VM_END_QUIT, EXIT_SIGNAL + SIGTERM);
 	else if (run->undecided)
 		vm_end(run->vm, VM_END_QUIT, EXIT_MOVED);
 	else
 		foreground_power_key(run, "vmm stop", SIGTERM);
+	return 0;
 }
 
 static void control_pause(void *arg)
@@ -68,22 +70,27 @@ static int control_save(void *arg, struct control_files *files, const struct con
 
 static const char *control_state(void *arg)
 {
-	const struct run *run = arg;
+	struct run *run = arg;
 
-	return run->undecided ? "undecided" : vm_paused(run->vm) ? "paused" : "running";
+	return foreground_fetching(run) == FETCH_LOST ? "postcopy-paused"
+	       : run->undecided			      ? "undecided"
+	       : vm_paused(run->vm)		      ? "paused"
+						      : "running";
 }
 
 /* A machine is not changed behind the back of where it goes. */
 static const char *control_refuses(void *arg, const char *command)
 {
 	static const char *const changes[] = { "save", "send", "resize", "balloon", "reset" };
-	const struct run *run = arg;
+	struct run *run = arg;
 	const char *why = NULL;
 
 	if (run->undecided)
 		why = "it may run elsewhere; vmm resume --take-ownership, or stop";
 	else if (run->outgoing.active)
 		why = "it is being sent; vmm send --cancel ends that";
+	else if (foreground_fetching(run) == FETCH_RUNS || foreground_fetching(run) == FETCH_LOST)
+		why = "its memory is still coming from where it was";
 	for (size_t i = 0; why && i < sizeof(changes) / sizeof(changes[0]); i++)
 		if (!strcmp(command, changes[i]))
 			return why;
@@ -152,6 +159,7 @@ const struct control_ops foreground_ops = {
 	.refuses = control_refuses,
 	.send = control_send,
 	.cancel = control_cancel,
+	.recover = foreground_recover,
 	.stat = control_stat,
 	.save = control_save,
 	.activity = control_activity,

@@ -84,7 +84,8 @@ struct sender {
 	struct snapshot snap;
 	uint64_t *bits[GUEST_RAM_MAX];
 	uint8_t *copy; /* of pages that the guest may change meanwhile */
-	uint64_t began, paced, reported, stopped;
+	uint64_t began, reported, stopped;
+	uint64_t paced, paced_bytes; /* the bandwidth is kept since then, from so many bytes on */
 	bool first; /* round: the other side's memory is fresh */
 	bool hurried; /* the deadline is that of the machine's standing still */
 	/* Post-copy: pages whose bits are set, and where to look for the next. */

@@ -376,8 +376,6 @@ static void *fetch_thread(void *arg)
 		if (!flag(f, &f->ending))
 			f->ops->complete(f->arg);
 	}
-	/* Nothing of the machine runs. */
-	missing_end(&f->missing);
 	pthread_mutex_lock(&f->lock);
 	if (f->state == FETCH_LOADS) {
 		f->state = FETCH_STAYS;
@@ -385,6 +383,8 @@ static void *fetch_thread(void *arg)
 	}
 	pthread_cond_broadcast(&f->changed);
 	pthread_mutex_unlock(&f->lock);
+	/* Nothing of the machine runs: who waits may see anything. */
+	missing_end(&f->missing);
 	return NULL;
 }
 

@@ -25,16 +25,22 @@ void sender_report(struct sender *s, bool anyhow)
 		s->progress(s->arg, &s->stats);
 }
 
+uint64_t sender_due(const struct sender *s)
+{
+	uint64_t bytes = s->stats.bytes - s->paced_bytes;
+
+	if (!s->bandwidth)
+		return 0;
+	return s->paced + bytes / s->bandwidth * SECOND +
+	       bytes % s->bandwidth * SECOND / s->bandwidth;
+}
+
 /* So much was sent: waits until the bandwidth allows more. */
 static int pace(struct sender *s, struct fail *fail)
 {
 	struct pollfd p = { .fd = s->stop_fd, .events = POLLIN };
-	uint64_t due, now = loop_now_ns(), bytes = s->stats.bytes;
+	uint64_t due = s->stopped ? 0 : sender_due(s), now;
 
-	if (!s->bandwidth || s->stopped)
-		return 0;
-	due = s->paced + bytes / s->bandwidth * SECOND +
-	      bytes % s->bandwidth * SECOND / s->bandwidth;
 	while ((now = loop_now_ns()) < due) {
 		const struct timespec left = { (due - now) / SECOND, (due - now) % SECOND };
 

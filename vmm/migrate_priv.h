@@ -98,6 +98,8 @@ void sender_cancel(struct sender *s, const struct fail *fail);
 void sender_report(struct sender *s, bool anyhow);
 /* A round: everything whose bit is set. */
 int sender_pages(struct sender *s, struct fail *fail);
+/* When the bandwidth allows more, CLOCK_MONOTONIC. */
+uint64_t sender_due(const struct sender *s);
 /* Adds what was written to the bits of the next round, and counts how many bytes they are. */
 int sender_collect(struct sender *s, struct fail *fail);
 /* Sends what of the pages [at, end) of region `r`, at most SENDER_RUN, has its bit set, which it has

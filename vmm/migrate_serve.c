@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "vmm/core/loop.h"
 #include "vmm/migrate_priv.h"
 
 /*
@@ -23,6 +24,8 @@ static void count_left(struct sender *s)
 		for (uint64_t i = 0; i < (guest_ram_pages(&s->mem->ram[r]) + 63) / 64; i++)
 			s->left += (uint64_t)__builtin_popcountll(s->bits[r][i]);
 	s->stats.missing = s->stats.total = s->left * PAGE;
+	s->paced = loop_now_ns();
+	s->paced_bytes = s->stats.bytes;
 	s->stats.done = 0;
 }
 
@@ -84,13 +87,32 @@ static int push(struct sender *s, struct fail *fail)
 	return s->to.err ? sender_write_failed(s, fail) : 0;
 }
 
-/* Whether the other side has said something: 1, 0, or that somebody has cancelled. */
+/* Whether the other side has said something, or somebody has cancelled, before the bandwidth allows
+ * more: 1, 0, or an error. */
 static int heard(struct sender *s, struct fail *fail)
 {
 	struct pollfd p = { .fd = s->in, .events = POLLIN };
-	int err = sender_cancelled(s, fail);
+	uint64_t due = sender_due(s), now = loop_now_ns();
+	int err = sender_cancelled(s, fail), ms = 0;
 
-	return err ? err : migrate_buffered(&s->from) || poll(&p, 1, 0) > 0;
+	if (err || migrate_buffered(&s->from))
+		return err ? err : 1;
+	if (s->left && now < due)
+		ms = (int)((due - now) / 1000000) + 1;
+	/* Nothing else is to be done. */
+	return !s->left || poll(&p, 1, ms) > 0;
+}
+
+/* One thing that the other side says: 1 when it is `word`. */
+static int take_word(struct sender *s, const char *word, struct fail *fail)
+{
+	int err = sender_hear(s, fail);
+
+	if (err || migrate_is(&s->from, word))
+		return err ? err : 1;
+	if (s->postcopy && migrate_is(&s->from, WORD_WANT))
+		return grant(s, fail);
+	return fail_set(fail, EXIT_MIGRATION, -EPROTO, "the destination speaks out of its turn");
 }
 
 int sender_serve(struct sender *s, const char *word, struct fail *fail)
@@ -98,26 +120,15 @@ int sender_serve(struct sender *s, const char *word, struct fail *fail)
 	int err = stream_flush(&s->to) ? sender_write_failed(s, fail) : 0;
 
 	while (!err) {
+		int said;
+
 		if (!s->hurried)
 			sender_wait_silence(s);
-		err = s->left ? heard(s, fail) : 1;
-		if (err < 0)
-			break;
+		said = heard(s, fail);
+		err = said < 0 ? said : said ? take_word(s, word, fail) : push(s, fail);
 		sender_report(s, false);
-		if (!err) {
-			err = push(s, fail);
-			continue;
-		}
-		err = sender_hear(s, fail);
-		if (!err && migrate_is(&s->from, word))
-			return 0;
-		if (!err)
-			err = s->postcopy && migrate_is(&s->from, WORD_WANT)
-				      ? grant(s, fail)
-				      : fail_set(fail, EXIT_MIGRATION, -EPROTO,
-						 "the destination speaks out of its turn");
 	}
-	return err;
+	return err > 0 ? 0 : err;
 }
 
 /* --- after a lost link ------------------------------------------------------------------------- */

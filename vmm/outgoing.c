@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vmm/outgoing.h"
+#include "vmm/outgoing_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,13 +43,17 @@ static void report_progress(void *arg, const struct sender_stats *stats)
 	control_report_send(&report);
 }
 
-static void report_end(struct outgoing *o)
+void outgoing_report_end(struct outgoing *o)
 {
 	struct control_report report;
 
 	control_report_end(&report, o->report, &o->fail);
 	put_stats(&report.out, &o->sender.stats);
 	json_uint(&report.out, "down_us", o->sender.stats.down_ns / 1000);
+	if (o->sender.postcopy) {
+		json_uint(&report.out, "missing", o->sender.stats.missing);
+		json_uint(&report.out, "requests", o->sender.stats.wanted);
+	}
 	control_report_send(&report);
 }
 
@@ -134,8 +138,9 @@ static void *outgoing_thread(void *arg)
 {
 	struct outgoing *o = arg;
 	struct fail fail = { 0 };
-	enum migrate_end end =
-		o->one_way ? send_one_way(o, &fail) : migrate_send(&o->sender, &fail);
+	enum migrate_end end = o->one_way    ? send_one_way(o, &fail)
+			       : o->given_up ? migrate_recover(&o->sender, &fail)
+					     : migrate_send(&o->sender, &fail);
 
 	pthread_mutex_lock(&o->lock);
 	o->end = end;
@@ -145,6 +150,11 @@ static void *outgoing_thread(void *arg)
 	loop_post(machine_vm(o->machine)->loop, &o->wake);
 	pthread_mutex_unlock(&o->lock);
 	return NULL;
+}
+
+int outgoing_run(struct outgoing *o)
+{
+	return -pthread_create(&o->thread, NULL, outgoing_thread, o);
 }
 
 /* --- what the loop thread does ----------------------------------------------------------------- */
@@ -185,7 +195,7 @@ static int stop(struct outgoing *o)
 
 static void forget(struct outgoing *o)
 {
-	int fds[] = { o->link, o->report, o->events, o->cancel };
+	int fds[] = { o->link, o->report, o->events, o->cancel, o->again };
 
 	for (unsigned int i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
@@ -243,8 +253,11 @@ static enum outgoing_then end(struct outgoing *o)
 	struct log *log = machine_vm(o->machine)->log;
 	enum outgoing_then then = OUTGOING_STANDS;
 
-	pthread_join(o->thread, NULL);
-	if (o->end == MIGRATE_STAYED)
+	if (!o->lost)
+		pthread_join(o->thread, NULL);
+	if (o->decision == DECIDE_END)
+		then = OUTGOING_ENDED;
+	else if (o->decision == DECIDE_TAKE || o->end == MIGRATE_STAYED)
 		then = end_stayed(o, log);
 	else if (o->end == MIGRATE_MOVED)
 		then = OUTGOING_MOVED;
@@ -259,7 +272,7 @@ static enum outgoing_then end(struct outgoing *o)
 			 o->fail.text);
 	if (then == OUTGOING_STANDS)
 		stop_logging(o);
-	report_end(o);
+	outgoing_report_end(o);
 	forget(o);
 	return then;
 }
@@ -271,7 +284,8 @@ static void granted(struct outgoing *o, int err)
 	pthread_cond_broadcast(&o->changed);
 }
 
-/* After a stop nothing of the machine moves until the thread says how it has ended. */
+/* --- its step, and its end ---------------------------------------------------------------------- */
+
 enum outgoing_then outgoing_step(struct outgoing *o)
 {
 	bool ended;
@@ -281,28 +295,31 @@ enum outgoing_then outgoing_step(struct outgoing *o)
 		granted(o, begin(o));
 	if (o->wish == WISH_STOP) {
 		granted(o, stop(o));
-		while (o->wish != WISH_END)
-			pthread_cond_wait(&o->changed, &o->lock);
+		outgoing_wait_end(o);
 	}
-	ended = o->wish == WISH_END;
+	ended = o->wish == WISH_END || o->decision;
 	pthread_mutex_unlock(&o->lock);
 	return ended ? end(o) : OUTGOING_GOES_ON;
 }
 
 void outgoing_drop(struct outgoing *o, const char *why)
 {
+	struct fail reason = { 0 };
+
 	if (!o->active)
 		return;
 	pthread_mutex_lock(&o->lock);
 	o->dropped = true;
-	o->fail = (struct fail){ 0 };
-	fail_set(&o->fail, EXIT_MIGRATION, -ECANCELED, "%s", why);
+	fail_set(&reason, EXIT_MIGRATION, -ECANCELED, "%s", why);
+	o->fail = reason;
 	pthread_cond_broadcast(&o->changed);
 	pthread_mutex_unlock(&o->lock);
 	eventfd_write(o->cancel, 1);
 	pthread_join(o->thread, NULL);
+	/* The thread knows only that it was cancelled. */
+	o->fail = reason;
 	stop_logging(o);
-	report_end(o);
+	outgoing_report_end(o);
 	forget(o);
 }
 
@@ -343,10 +360,11 @@ static int start(struct outgoing *o, const struct control_send *how)
 		.downtime_ns = (how->downtime_ms ? how->downtime_ms : DOWNTIME_MS) * 1000000,
 		.timeout_ns = how->timeout_s * 1000000000,
 		.verify = how->verify,
+		.postcopy = how->postcopy,
 		.progress = report_progress,
 	};
 	o->one_way = how->one_way;
-	return -pthread_create(&o->thread, NULL, outgoing_thread, o);
+	return outgoing_run(o);
 }
 
 int outgoing_ask(struct outgoing *o, struct machine *m, struct control_files *files,
@@ -356,6 +374,14 @@ int outgoing_ask(struct outgoing *o, struct machine *m, struct control_files *fi
 
 	if (o->active)
 		return fail_set(fail, EXIT_CONFIG, -EBUSY, "it is being sent already");
+	if (how->recover)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
+				"it has not lost its link: nothing is to be recovered");
+	if (how->postcopy && (how->one_way || how->verify))
+		return fail_set(fail, EXIT_CONFIG, -EINVAL, "--postcopy goes %s",
+				how->one_way
+					? "over a link on which the destination can answer"
+					: "without --verify: memory follows when it runs there");
 	if (files->n != 2)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"two descriptors go with it: the link, and a socket");
@@ -366,6 +392,7 @@ int outgoing_ask(struct outgoing *o, struct machine *m, struct control_files *fi
 		.report = files->fd[1],
 		.events = -1,
 		.cancel = -1,
+		.again = -1,
 		.wake.fn = on_wake,
 	};
 	files->fd[0] = files->fd[1] = -1;

@@ -33,12 +33,16 @@ struct outgoing {
 	bool dropped; /* the machine has ended or was reset: no wish is granted */
 	enum migrate_end end;
 	bool given_up;
+	bool lost; /* post-copy: the thread has ended, and the machine waits for another link */
+	int again; /* that link, owned; -1: none */
+	enum outgoing_decision { DECIDE_NONE, DECIDE_END, DECIDE_TAKE } decision;
 };
 
 enum outgoing_then {
 	OUTGOING_GOES_ON, /* as it was */
 	OUTGOING_MOVED,
 	OUTGOING_STANDS, /* until a person says whose it is */
+	OUTGOING_ENDED, /* a person has said that nobody needs it */
 };
 
 /* Takes both descriptors: 0, or -errno with a sentence. */
@@ -47,6 +51,17 @@ int outgoing_ask(struct outgoing *o, struct machine *m, struct control_files *fi
 /* -ENOENT: nothing is on its way. Whoever asked for it hears how it ends. */
 int outgoing_cancel(struct outgoing *o, struct fail *fail);
 
+/* Whether outgoing_step() will wait, for as long as the handover takes, or in post-copy until the
+ * destination has all of memory: with the calls below for whoever wants something meanwhile. */
+bool outgoing_waits(struct outgoing *o);
+/* As `vmm list` has it. Any thread, as all until outgoing_step(). */
+const char *outgoing_state(struct outgoing *o);
+/* Ends it, or takes it back: 0, or -errno with a sentence when that would lose the guest, or make two
+ * of it; `force`: lose it. */
+int outgoing_decide(struct outgoing *o, enum outgoing_decision decision, bool force,
+		    struct fail *fail);
+/* Another link for one that was lost, as outgoing_ask() takes it. */
+int outgoing_recover(struct outgoing *o, struct control_files *files, struct fail *fail);
 /* Does what the thread waits for; the caller is the loop thread, outside of the loop, and the vCPUs
  * are parked. */
 enum outgoing_then outgoing_step(struct outgoing *o);

@@ -26,6 +26,8 @@ struct restore {
 	/* Of a machine that comes while it runs elsewhere, for as long as it does: */
 	bool answers; /* `from.out` is where answers go */
 	struct receiver from;
+	const struct fetch_ops *fetch_ops; /* of memory that comes later, and their argument */
+	void *fetch_arg;
 	bool undecided; /* it may run elsewhere still, and stands here */
 	bool taken; /* it runs here, or stands; until then it is whose it was */
 	/* private */

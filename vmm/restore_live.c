@@ -52,6 +52,9 @@ static int hand_over(struct restore *r, struct machine *m, struct fail *fail)
 			"there; vmm stop, if it does",
 			why.text);
 		return 0;
+	case MIGRATE_PAUSED:
+		/* Whoever waits for its memory has said so. */
+		return 0;
 	default:
 		return fail_set(fail, why.code, -ECANCELED, "%s", why.text);
 	}
@@ -68,10 +71,16 @@ int restore_live(struct restore *r, struct machine *m, struct fail *fail)
 	if (!err)
 		err = receiver_memory(&r->from, &last, &r->vm->mem, fail);
 	if (!err)
+		err = receiver_fetch(&r->from, r->fetch_ops, r->fetch_arg, fail);
+	if (!err)
 		err = load(r, m, &last, fail);
+	/* What could not be loaded was not there. */
+	if (err && fetch_state(&r->from.fetch) == FETCH_STAYS)
+		*fail = r->from.fetch.why;
 	if (!err)
 		err = hand_over(r, m, fail);
 	snapshot_free(&last);
-	receiver_close(&r->from, err ? fail : NULL);
+	if (err || fetch_state(&r->from.fetch) == FETCH_NONE)
+		receiver_close(&r->from, err ? fail : NULL);
 	return err;
 }

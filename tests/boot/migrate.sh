@@ -257,7 +257,7 @@ disks() {
 undecided() {
 	begin u0
 	# shellcheck disable=SC2086
-	check 'a lost receipt: 6' "$(cat sent)" send 6 $slow u0 'exec:vmm receive --name u1 - 2>err1 | dd bs=1 count=120 2>/dev/null'
+	check 'a lost receipt: 6' "$(cat sent)" send 6 $slow u0 'exec:vmm receive --name u1 - 2>err1 | dd bs=1 count=124 2>/dev/null'
 	check 'a lost receipt: said' "$(cat sent)" grep -q 'stands still' sent
 	check 'a lost receipt: it runs there' "$(vmm list)" is u1 running
 	check 'a lost receipt: and not here' "$(vmm list)" is u0 undecided
@@ -326,6 +326,202 @@ tcp() {
 	kill $nc
 	vmm stop --force linux$n
 	ended 143
+}
+
+# --- post-copy -------------------------------------------------------------------------------------
+# The guest writes to all of its memory, and checks it, while it comes.
+
+# writing NAME OPTION...: it has done a few passes.
+writing() {
+	fresh
+	name=$1
+	shift
+	start run --nodefaults --name "$name" -m 32 -k writer.bin "$@"
+	line out 'pass [0-9]+' 3
+}
+
+# right CASE: it goes on, and all that it finds is as it has left it.
+right() {
+	printf p >&4
+	line out 'at [0-9]+, 0 wrong, page 0'
+	check "$1: goes on" "$(tail -n 3 out err)" lines out 'at [0-9]+, 0 wrong, page 0'
+	printf q >&4
+	check "$1: ends" "$(tail -n 3 out err)" ended 0
+	check "$1: memory is whole" "$(tail -n 3 out)" lines out 'passed [0-9]+, 0 wrong, page 0'
+}
+
+postcopy() {
+	for cpus in 1 2; do
+		writing p0 -c $cpus
+		receive p1
+		# shellcheck disable=SC2086
+		check "postcopy, $cpus CPUs" "$(cat sent)" send 0 --json --postcopy --bandwidth 8M $slow p0 unix:sock
+		echo "# $(cat json)"
+		check "postcopy, $cpus CPUs: the source ends" "$(cat err)" ended 36 "$from"
+		check "postcopy, $cpus CPUs: one round" "$(cat json)" grep -qE \
+			'"rounds":1,.*"missing":[1-9][0-9]*,"requests":[1-9]' json
+		right "postcopy, $cpus CPUs"
+	done
+	begin p0
+	receive p1
+	# shellcheck disable=SC2086
+	check 'postcopy: registers' "$(cat sent)" send 0 --postcopy $slow p0 unix:sock
+	goes_on 'postcopy: registers'
+	writing p0
+	refused 'postcopy and a checksum' 'without --verify' send --postcopy --verify p0 exec:true
+	refused 'postcopy one way' 'can answer' send --postcopy p0 -
+	refused 'nothing to recover' 'nothing is to be recovered' send --recover p0 exec:true
+	refused 'nothing to recover there' 'nothing is to be recovered' receive --recover p0 exec:true
+	# Memory may be the root's alone to serve.
+	chmod 666 /dev/kvm
+	echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd
+	send 5 --postcopy p0 'exec:su -s /bin/sh nobody -c "vmm receive -"'
+	stays 'postcopy without privilege' p0 'userfaultfd'
+	right 'postcopy that was refused'
+}
+
+# A guest that resets while it goes stays, and starts anew; one that does where it came to has no need
+# of its old memory.
+reset() {
+	writing s0
+	source=$pid
+	receive_here
+	# shellcheck disable=SC2086
+	vmm send $slow --bandwidth 1M s0 unix:sock >json 2>sent &
+	client=$!
+	until grep -q '^round' sent; do kill -0 $client || break; done
+	printf r >&4
+	wait $client
+	status=$?
+	stays 'a guest that resets' s0 'the guest resets'
+	wait $pid2
+	check 'a guest that resets: nothing runs there' "$? $(vmm list)" test $? -ne 0
+	pid=$source
+	check 'a guest that resets: starts anew' "$(cat out err)" line out 'pass 4' 2
+	receive s1 -k writer.bin
+	# shellcheck disable=SC2086
+	vmm send --postcopy $slow --bandwidth 1M s0 unix:sock >json 2>sent &
+	client=$!
+	until is s0 'postcopy$'; do kill -0 $client || break; done
+	printf r >&4
+	wait $client
+	check 'reset in postcopy: the source hears' "$(cat sent)" test $? -eq 0
+	check 'reset in postcopy: the source ends' "$(cat err)" ended 36 "$from"
+	check 'reset in postcopy: starts anew' "$(cat out err)" line out 'pass 4' 3
+	right 'reset in postcopy'
+}
+
+# While a machine comes and goes its socket answers, and what it says ends it.
+answers() {
+	writing a0
+	vmm receive --name a1 unix:sock <in >>out 2>>err &
+	pid2=$!
+	until [ -S sock ]; do kill -0 $pid2 || return 1; done
+	# shellcheck disable=SC2086
+	vmm send $slow --bandwidth 1M a0 unix:sock >json 2>sent &
+	client=$!
+	until is a1 arriving; do kill -0 $client || break; done
+	check 'one that comes is listed' "$(vmm list)" is a1 arriving
+	refused 'one that comes is not paused' 'not arrived' pause a1
+	vmm stop a1 2>refused
+	wait $client
+	status=$?
+	stays 'one that comes is stopped' a0 'link|refuses'
+	wait $pid2
+	check 'one that comes is stopped: ends' "$?" test $? -ne 0
+	# The destination stands still behind its last word but one: the source waits for it.
+	mkfifo -m 600 through
+	vmm send --downtime 60s a0 'exec:vmm receive --name a1 - 2>err1 | (dd bs=1 count=72; read -r x <through) 2>/dev/null' >json 2>sent &
+	client=$!
+	until is a0 moving; do kill -0 $client || break; done
+	check 'one that goes is listed' "$(vmm list)" is a0 moving
+	refused 'one that goes is not saved' 'handed over' save a0 snap
+	refused 'one that goes is not stopped' '--cancel' stop a0
+	vmm send --cancel a0
+	wait $client
+	status=$?
+	stays 'one that goes is cancelled' a0 'cancelled'
+	echo >through
+	right 'one that stayed'
+}
+
+# cut NAME NEXT: on its way by post-copy, with memory that is missing still, its link ends.
+cut() {
+	ifconfig lo up
+	from=$pid
+	start receive --name "$2" tcp:127.0.0.1:7003
+	until grep -q ':1B5B ' /proc/net/tcp; do kill -0 "$pid" || return 1; done
+	# shellcheck disable=SC2016,SC2086
+	vmm send --postcopy $slow --bandwidth 4M "$1" 'exec:echo $$ >relay; exec nc 127.0.0.1 7003' >json 2>sent &
+	client=$!
+	until is "$1" 'postcopy$'; do kill -0 $client || break; done
+	kill -9 "$(cat relay)"
+	wait $client
+	status=$?
+	state "$2" postcopy-paused
+}
+
+# refused CASE PATTERN COMMAND...: the command fails, and says why.
+refused() {
+	case_name=$1 case_why=$2
+	shift 2
+	vmm "$@" 2>refused
+	check "$case_name" "status $?: $(cat refused)" grep -qe "$case_why" refused
+}
+
+recover() {
+	writing r0 -c 2
+	cut r0 r1
+	check 'lost link: 6' "$status $(cat sent)" test $status -eq 6
+	check 'lost link: said' "$(cat sent)" grep -q 'not all of its memory' sent
+	check 'lost link: both wait' "$(vmm list)" is r0 postcopy-paused
+	check 'lost link: said there' "$(cat err)" grep -q 'the guest stands still.*--recover' err
+	refused 'lost link: nobody takes it here' 'runs at the destination' resume --take-ownership r0
+	refused 'lost link: nobody ends it here' '--force' stop r0
+	refused 'lost link: nobody ends it there' '--force' stop r1
+	refused 'lost link: nobody saves it there' 'waits for its memory' save r1 snap
+	send 6 --recover r0 exec:false
+	check 'recover: nobody there' "$status $(cat sent)" test $status -eq 6
+	send 6 --recover r0 'exec:echo hello'
+	check 'recover: nonsense there' "$status $(cat sent)" grep -q 'no vmm receive --recover' sent
+	for how in unix:again exec; do
+		if [ $how = exec ]; then
+			printf p >&4
+			cut r1 r2 || break
+			# shellcheck disable=SC2086
+			vmm send --recover r1 'exec:vmm receive --recover r2 - 2>received' >json 2>sent
+			status=$?
+		else
+			vmm receive --recover r1 $how 2>received &
+			receiver=$!
+			until [ -S again ]; do kill -0 $receiver || break; done
+			vmm send --recover r0 $how >json 2>sent
+			status=$?
+			wait $receiver
+			check 'recover: there' "$? $(cat received)" test ! -s received
+		fi
+		check "recover over $how" "$status $(cat sent received err)" test $status -eq 0
+		check "recover over $how: the source ends" "$(cat err)" ended 36 "$from"
+	done
+	right 'recover'
+}
+
+# The price of post-copy: each side needs the other.
+lost() {
+	writing l0
+	cut l0 l1
+	kill -9 "$(vmm list | awk '$1 == "l1" { print $2 }')"
+	wait "$pid"
+	refused 'killed there: nobody takes it here' 'runs at the destination' resume --take-ownership l0
+	vmm stop --force l0
+	check 'killed there: ends by --force' "$(cat err)" ended 36 "$from"
+	writing l0
+	cut l0 l1
+	kill -9 "$(vmm list | awk '$1 == "l0" { print $2 }')"
+	wait "$from"
+	vmm stop --force l1
+	check 'killed here: ends by --force' "$(cat err)" ended 143
+	check 'nothing is left' "$(vmm list)" test -z "$(vmm list)"
 }
 
 groups='registers ways faults disks nets undecided linux messages'

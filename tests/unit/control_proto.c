@@ -17,12 +17,14 @@ struct machine {
 	struct control_send how;
 };
 
-static void on_stop(void *arg, bool force)
+static int on_stop(void *arg, bool force, struct fail *fail)
 {
 	struct machine *m = arg;
 
+	(void)fail;
 	m->stops++;
 	m->forced += force;
+	return 0;
 }
 
 static void on_pause(void *arg)

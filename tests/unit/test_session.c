@@ -41,12 +41,14 @@ struct guest {
 	unsigned int nkeys;
 };
 
-static void guest_stop(void *arg, bool force)
+static int guest_stop(void *arg, bool force, struct fail *fail)
 {
 	struct guest *g = arg;
 
+	(void)fail;
 	g->code = force ? EXIT_SIGNAL + SIGTERM : EXIT_OK;
 	loop_stop(g->loop);
+	return 0;
 }
 
 static const char *guest_state(void *arg)
