@@ -87,14 +87,15 @@ static void guest_saved(struct loop_work *work)
 	loop_stop(container_of(work, struct guest, work)->loop);
 }
 
-static int guest_save(void *arg, struct control_files *files, bool keep_running, struct fail *why)
+static int guest_save(void *arg, struct control_files *files, const struct control_save *how,
+		      struct fail *why)
 {
 	static const char done[] = "{\"done\":1,\"total\":2}\n{\"ok\":true,\"bytes\":5}\n";
 	struct guest *g = arg;
 
 	if (g->refuses)
 		return fail_set(why, EXIT_CONFIG, -EBUSY, "it will not be saved");
-	ck_assert(files->n == 2 && !keep_running);
+	ck_assert(files->n == 2 && !how->keep_running);
 	ck_assert_int_eq(pwrite(files->fd[0], "saved", 5, 0), 5);
 	ck_assert_int_eq(send(files->fd[1], done, sizeof(done) - 1, 0), sizeof(done) - 1);
 	g->saved = dup(files->fd[1]);
