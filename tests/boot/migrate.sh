@@ -57,7 +57,7 @@ linux() {
 	while line out "tick $tick" && [ $n -lt "$linux_hops" ]; do
 		receive linux$((n + 1)) --disk 0=a.ext4 || break
 		# shellcheck disable=SC2086
-		vmm send --json --verify $slow linux$n unix:sock >json 2>sent && ended 36 "$from" || break
+		vmm send --json ${how:---verify} $slow linux$n unix:sock >json 2>sent && ended 36 "$from" || break
 		echo "# $(cat json)"
 		n=$((n + 1))
 		tick=$(($(tr -d '\r' <out | sed -n 's/^tick //p' | tail -n 1) + 2))
@@ -72,6 +72,13 @@ linux() {
 	sed -n 's/^tick //p' lines >ticks
 	seq 1 "$(tail -n 1 ticks)" >wanted
 	check 'linux: the console has no gap' "$(diff ticks wanted | head -n 3)" cmp -s ticks wanted
+}
+
+linux_postcopy() {
+	how=--postcopy
+	linux "$@"
+	linux --virtio-transport pci
+	how=
 }
 
 # Messages: the tables of the ITS are in memory, where KVM writes them as its state is taken.
@@ -430,8 +437,8 @@ answers() {
 	wait $pid2
 	check 'one that comes is stopped: ends' "$?" test $? -ne 0
 	# The destination stands still behind its last word but one: the source waits for it.
-	mkfifo -m 600 through
-	vmm send --downtime 60s a0 'exec:vmm receive --name a1 - 2>err1 | (dd bs=1 count=72; read -r x <through) 2>/dev/null' >json 2>sent &
+	mkfifo -m 600 held
+	vmm send --downtime 60s a0 'exec:vmm receive --name a1 - 2>err1 | (dd bs=1 count=72; read -r x <held) 2>/dev/null' >json 2>sent &
 	client=$!
 	until is a0 moving; do kill -0 $client || break; done
 	check 'one that goes is listed' "$(vmm list)" is a0 moving
@@ -441,7 +448,7 @@ answers() {
 	wait $client
 	status=$?
 	stays 'one that goes is cancelled' a0 'cancelled'
-	echo >through
+	echo >held
 	right 'one that stayed'
 }
 

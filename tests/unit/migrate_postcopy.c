@@ -361,6 +361,8 @@ static void relay(struct pair *p, struct relay *r, const char *word, int left)
 	ck_assert(!socketpair(AF_UNIX, SOCK_STREAM, 0, two));
 	fcntl(one[0], F_SETFL, O_NONBLOCK);
 	fcntl(two[0], F_SETFL, O_NONBLOCK);
+	/* Not all of it is to be there before it is cut. */
+	p->sender.bandwidth = 2000000;
 	*r = (struct relay){ .a = one[1], .b = two[1], .left = left, .word = word };
 	p->sender.in = p->sender.out = one[0];
 	p->link[0] = -1;
