@@ -16,6 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vmm/core/loop.h"
+#include "vmm/migrate_priv.h"
+
 enum { CONNECT_MS = 30000, NAME_MAX_LEN = 255 };
 
 union address {
@@ -146,21 +149,30 @@ static int open_socket(const struct target *t, struct fail *fail)
 	return fd >= 0 ? fd : cannot(t, "make a socket for", -errno, fail);
 }
 
+/* How what has begun to connect ends: 0, or an errno. */
+static int finish_connect(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	uint64_t until = migrate_deadline(CONNECT_MS);
+	int ready, err = 0;
+	socklen_t len = sizeof(err);
+
+	do
+		ready = poll(&p, 1, CONNECT_MS);
+	while (ready < 0 && errno == EINTR && loop_now_ns() < until);
+	if (ready != 1)
+		return ETIMEDOUT;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) ? errno : err;
+}
+
 static int connect_socket(const struct target *t, struct migrate_link *link, struct fail *fail)
 {
 	int fd = open_socket(t, fail), err = 0;
-	socklen_t len = sizeof(err);
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
 	if (fd < 0)
 		return fd;
-	if (connect(fd, &t->addr.any, t->len)) {
-		err = errno;
-		if (err == EINPROGRESS)
-			err = poll(&p, 1, CONNECT_MS) != 1			 ? ETIMEDOUT
-			      : getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) ? errno
-										 : err;
-	}
+	if (connect(fd, &t->addr.any, t->len))
+		err = errno == EINPROGRESS ? finish_connect(fd) : errno;
 	if (err) {
 		close(fd);
 		return cannot(t, "connect to", -err, fail);
