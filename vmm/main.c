@@ -65,7 +65,10 @@ int main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
 
+	/* A reader that has gone, and a file that may not become longer (ulimit -f), are errors where
+	 * they happen: no machine ends by them. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (!*word) {
 		fputs("vmm: no command is given; see vmm --help\n", stderr);
 		return EXIT_CONFIG;

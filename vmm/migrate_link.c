@@ -262,6 +262,7 @@ static int open_exec(const char *command, struct target *t, struct migrate_link 
 	pid = fork();
 	if (!pid) {
 		signal(SIGPIPE, SIG_DFL);
+		signal(SIGXFSZ, SIG_DFL);
 		if (dup2(pair[1], STDIN_FILENO) >= 0 && dup2(pair[1], STDOUT_FILENO) >= 0)
 			execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 		_exit(127);

@@ -303,11 +303,11 @@ refuse() {
 	fi
 }
 
-# flip FILE OFFSET: changes a byte.
+# flip FILE OFFSET [BIT]: changes a bit, the lowest by default, of the byte there.
 flip() {
 	byte=$(dd if="$1" bs=1 skip="$2" count=1 2>/dev/null | hexdump -e '1/1 "%u"')
 	# shellcheck disable=SC2059
-	printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+	printf "\\$(printf %03o $((byte ^ 1 << ${3:-0})))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
 # Through a pipe, to a machine that starts while the other one still writes.
@@ -387,6 +387,17 @@ kept() {
 	check 'nothing is left' "$(ls -A)" test "$(ls -A | grep -c vmm-save)" -eq 0
 	printf q >&4
 	check 'and it goes on' "$(cat err)" ended 0
+	# A machine that may write no long files (ulimit -f) is asked for one.
+	fresh
+	ulimit -S -f 64
+	start run --nodefaults --name kept -m 4 -k hop.bin -p dirty=128
+	ulimit -S -f unlimited
+	line out 'hop 1'
+	vmm save kept snap >err.save 2>&1
+	check 'a file too long' "$(cat err.save)" grep -q 'File too large' err.save
+	check 'a file too long: the machine goes on' "$(vmm list)" going kept
+	printf q >&4
+	check 'a file too long: to its end' "$(cat err)" ended 0
 }
 
 # Whose file is it, and what has become of the disk.
@@ -455,25 +466,29 @@ random() {
 	awk -v seed="$size" -v meta=$meta -v ram=$ram -v size="$size" 'BEGIN {
 		srand(seed)
 		for (i = 0; i < 100; i++) {
-			kind = int(rand() * 4)
-			print kind == 0 ? "cut" : kind == 1 ? "more" : "flip", \
+			kind = int(rand() * 5)
+			print kind == 0 ? "cut" : kind == 1 ? "more" : kind == 4 ? "lazy" : "flip", \
 				kind == 0 ? int(rand() * size) : kind == 1 ? 1 + int(rand() * 8192) : \
-				kind == 2 ? int(rand() * meta) : ram + int(rand() * (size - ram))
+				kind == 2 ? int(rand() * meta) : ram + int(rand() * (size - ram)), int(rand() * 8)
 		}
 	}' >cases
 	cp good wrong
 	: >out
-	while read -r kind at; do
+	while read -r kind at bit; do
+		lazy='' to=out
 		case $kind in
 		cut) truncate -s "$at" wrong ;;
 		more) truncate -s $((size + at)) wrong ;;
-		flip) flip wrong "$at" ;;
+		flip) flip wrong "$at" "$bit" ;;
+		# Begun with, and stopped where it is wrong.
+		lazy) flip wrong "$at" "$bit"; lazy=--lazy to=lazily ;;
 		esac
-		echo x | timeout 60 vmm restore wrong >>out 2>err
+		# shellcheck disable=SC2086
+		echo x | timeout 60 vmm restore $lazy wrong >>$to 2>err
 		status=$?
-		[ $status -eq 3 ] || echo "$kind $at: $status $(cat err)"
+		[ $status -eq 3 ] || echo "$kind $at $bit: $status $(cat err)"
 		case $kind in
-		flip) flip wrong "$at" ;;
+		flip | lazy) flip wrong "$at" "$bit" ;;
 		*) cp good wrong ;;
 		esac
 	done <cases >bad

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -207,6 +208,29 @@ START_TEST(failed_saves_leave_the_old_one)
 }
 END_TEST
 
+/* Wherever between two pages a full disk ends it. */
+START_TEST(a_full_disk_leaves_the_old_one)
+{
+	struct rlimit limit, old;
+	rlim_t full = 0;
+	int err;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	ck_assert_int_eq(save(1), 0);
+	do {
+		limit = (struct rlimit){ full, old.rlim_max };
+		ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		err = save(2);
+		ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+		ck_assert_uint_eq(load(), err ? 1 : 2);
+		ck_assert_uint_eq(files(false), 1);
+		full += PAGE;
+	} while (err == -EFBIG);
+	ck_assert_int_eq(err, 0);
+	ck_assert_uint_gt(full, SIZE / 2);
+}
+END_TEST
+
 /* --- interrupted ------------------------------------------------------------------------------ */
 
 static atomic_uint interrupts;
@@ -337,10 +361,12 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	signal(SIGXFSZ, SIG_IGN);
 	tcase_set_timeout(tc, 300);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, killed_at_every_system_call);
 	tcase_add_test(tc, failed_saves_leave_the_old_one);
+	tcase_add_test(tc, a_full_disk_leaves_the_old_one);
 	tcase_add_test(tc, interrupted_files);
 	tcase_add_test(tc, interrupted_pipes);
 	tcase_add_test(tc, nothing_leaks);
