@@ -23,7 +23,7 @@ matrix() {
 			echo "$phase:$fault"
 		done
 	done
-	echo entry:storm save:storm save:often
+	printf '%s\n' entry:storm save:storm save:often space:files
 }
 
 # --- one case -------------------------------------------------------------------------------------
@@ -329,10 +329,50 @@ save_often() {
 	check_end s $spid
 }
 
+# fills FOLDER: no file system has room there.
+fills() {
+	mkdir "$1"
+	mount -t tmpfs -o size=16k,nr_inodes=4,mode=700 none "$1"
+	: >"$1/a"
+	: >"$1/b"
+	: >"$1/c"
+	! cat /dev/zero >"$1/a" 2>/dev/null
+}
+
+# Where the destination has no room for its sockets, nor for its messages, without which it can do.
+space_files() {
+	files
+	vmm run --nodefaults --name s -m 8 -k ../beat.bin <in.s >out.s 2>err.s &
+	spid=$!
+	goes_on out.s $spid
+	fills full
+	vmm receive --name d unix:full/sock 2>err.d
+	said err.d 'cannot listen at' || echo "a socket: $(cat err.d)"
+	for why in 'No space left' 'cannot open full/log'; do
+		case $why in
+		No*) set -- "env VMM_RUNTIME_DIR=$PWD/full vmm receive --name d -" ;;
+		*) set -- 'vmm receive --name d --log-file full/log -' ;;
+		esac
+		vmm send s "exec:$1 2>err.d" 2>sent
+		[ $? -eq 5 ] || echo "$1: $(cat sent)"
+		said sent 'goes on' || echo "$1: $(cat sent)"
+		said err.d "$why.*its source.s still" || echo "$1: $(cat err.d)"
+	done
+	vmm receive --name d --log-file full/a unix:sock <in.d >out.d 2>err.d &
+	dpid=$!
+	until [ -S sock ]; do up $dpid || break; done
+	vmm send --downtime 100s s unix:sock 2>sent || cat sent
+	ended 36 $spid || echo "the source ends with $status"
+	goes_on out.d $dpid || echo 'no heartbeat'
+	check_end d $dpid
+	umount full
+}
+
 last() {
-	save_$1 >wrong 2>&1
+	"${phase}_$1" >wrong 2>&1
 	check "$phase, $fault ($(($(date +%s) - began)) s)" "$(cat wrong) | $(cat sent err.s)" test ! -s wrong
-	kill -9 $spid 2>/dev/null
+	# shellcheck disable=SC2086
+	kill -9 $spid $dpid 2>/dev/null
 }
 
 # --- all of them ----------------------------------------------------------------------------------
@@ -343,10 +383,12 @@ one() {
 	mkdir -m 700 -p "case.$number" "$VMM_RUNTIME_DIR"
 	cd "case.$number" || exit
 	began=$(date +%s)
-	if [ "$phase" = save ]; then
+	case $phase in
+	save | space)
 		last "$fault"
 		return
-	fi
+		;;
+	esac
 	start_both
 	send
 	settled s $spid
