@@ -36,7 +36,7 @@ PORTABLE += $(wildcard arch/arm64/gic_*.c) arch/arm64/mmio_decode.c arch/arm64/p
 PORTABLE += arch/arm64/stack.c
 PORTABLE += $(wildcard vmm/control*.c vmm/cmd_control*.c vmm/config.c vmm/snapshot*.c vmm/test_*.c)
 PORTABLE += $(wildcard vmm/migrate*.c)
-PORTABLE += vmm/pages.c vmm/coalesce.c vmm/term.c vmm/commands.c vmm/command_options.c
+PORTABLE += vmm/pages.c vmm/coalesce.c vmm/term.c vmm/progress.c vmm/commands.c vmm/command_options.c
 PORTABLE += vmm/cmd_man.c vmm/cmd_completion.c vmm/inject_services.c
 ARM64 := $(filter-out $(PORTABLE),$(wildcard arch/arm64/*.c vmm/*.c))
 

@@ -12,8 +12,7 @@
 #include "vmm/command_options.h"
 #include "vmm/commands.h"
 #include "vmm/core/opts.h"
-#include "vmm/machine_state.h"
-#include "vmm/snapshot.h"
+#include "vmm/inspect.h"
 
 /* What a file says is shown, and never drives a terminal. */
 static void print_plain(const char *text)
@@ -34,7 +33,9 @@ static void print_register(void *arg, uint64_t id, const uint8_t *value, uint32_
 	putchar('\n');
 }
 
-static void print_registers(const struct section *section)
+void inspect_registers(const struct section *section,
+		       void (*fn)(void *arg, uint64_t id, const uint8_t *value, uint32_t size),
+		       void *arg)
 {
 	uint8_t *record = malloc(REGS_STATE_MAX);
 	struct stream stream;
@@ -46,7 +47,7 @@ static void print_registers(const struct section *section)
 	if (record)
 		state_blob(&s, "regs", record, &len, REGS_STATE_MAX);
 	if (!s.err)
-		regs_each(record, len, print_register, NULL);
+		regs_each(record, len, fn, arg);
 	stream_close(&stream);
 	free(record);
 }
@@ -76,7 +77,7 @@ static void print_all(const struct snapshot *snap, const struct inspect_args *ar
 		       crc32c(0, section->data, section->len),
 		       section->optional ? ", optional" : "");
 		if (args->registers && !strncmp(section->name, "vcpu/", 5))
-			print_registers(section);
+			inspect_registers(section, print_register, NULL);
 	}
 	for (unsigned int i = 0; i < snap->nram; i++)
 		printf("memory: %llu KiB at 0x%llx\n", (unsigned long long)snap->ram[i].size >> 10,
@@ -95,7 +96,11 @@ static int inspect(const char *path, const struct inspect_args *args, struct fai
 	err = snapshot_open(&snap, fd, fail);
 	if (!err)
 		err = machine_saved_read(&snap, &saved, fail);
-	if (!err) {
+	if (!err && args->json) {
+		err = inspect_json(&snap, &saved, args->registers, stdout);
+		if (err)
+			fail_set(fail, EXIT_HOST, err, "out of memory");
+	} else if (!err) {
 		print_machine(&saved);
 		print_all(&snap, args);
 	}

@@ -8,6 +8,7 @@
 #include "vmm/commands.h"
 #include "vmm/foreground.h"
 #include "vmm/restore_config.h"
+#include "vmm/restore_report.h"
 
 static int restore(int fd, struct config *cfg, const struct restore_args *args, struct fail *fail)
 {
@@ -16,7 +17,9 @@ static int restore(int fd, struct config *cfg, const struct restore_args *args, 
 	int err = restore_configure(&r, fd, args, cfg, fail);
 	int code = err ? (int)fail->code : foreground_run(cfg, &how, fail);
 
-	if (r.refused.text)
+	if (args->json && (args->check || fail->text[0]))
+		restore_report(&r, fail, args->check ? stdout : stderr);
+	else if (r.refused.text)
 		fputs(r.refused.text, stderr);
 	restore_close(&r);
 	return code;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,18 +13,18 @@
 #include "vmm/control_client.h"
 #include "vmm/control_report.h"
 #include "vmm/core/opts.h"
+#include "vmm/progress.h"
 #include "vmm/snapshot_target.h"
 
 static void show_progress(const struct json_object *obj)
 {
-	int64_t total = control_report_number(obj, "total");
+	int64_t done = control_report_number(obj, "done"),
+		total = control_report_number(obj, "total");
+	struct progress now;
 
-	if (total <= 0)
-		return;
-	fprintf(stderr,
-		isatty(STDERR_FILENO) ? "\r%3" PRId64 " %% of %" PRId64 " MiB"
-				      : "%" PRId64 " %% of %" PRId64 " MiB\n",
-		control_report_number(obj, "done") * 100 / total, total >> 20);
+	progress_begin(&now);
+	if (done >= 0 && total > 0)
+		progress_show(&now, (uint64_t)done, (uint64_t)total);
 }
 
 static int take_end(bool ok, unsigned int code, const char *why, struct fail *fail)

@@ -118,6 +118,9 @@ const struct opt restore_options[] = {
 	{ "check", 0, OPT_FLAG, NULL, NULL,
 	  "say what stands against it, all of it, and start nothing",
 	  .offset = offsetof(struct restore_args, check) },
+	{ "json", 0, OPT_FLAG, NULL, NULL,
+	  "say the result as JSON: with --check on stdout, else on stderr when the guest goes on",
+	  .offset = offsetof(struct restore_args, json) },
 	{ .more = arriving_options },
 };
 
@@ -157,5 +160,7 @@ const struct opt send_options[] = {
 const struct opt inspect_options[] = {
 	{ "registers", 0, OPT_FLAG, NULL, NULL, "also each vCPU's registers, by name",
 	  .offset = offsetof(struct inspect_args, registers) },
+	{ "json", 0, OPT_FLAG, NULL, NULL, "one JSON object",
+	  .offset = offsetof(struct inspect_args, json) },
 	{ 0 },
 };

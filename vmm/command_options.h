@@ -24,8 +24,8 @@ struct save_args {
 enum restore_clock { RESTORE_CLOCK_STOP, RESTORE_CLOCK_ADVANCE };
 
 struct restore_args {
-	bool paused, lazy, clone, check, allow_changed_disk, allow_psci_downgrade;
-	bool recover;
+	bool json, paused, lazy, clone, check, recover;
+	bool allow_changed_disk, allow_psci_downgrade;
 	const char *allow_register;
 	unsigned int clock; /* enum restore_clock */
 	const char *name, *kernel, *initrd, *log_file;
@@ -42,7 +42,7 @@ struct send_args {
 };
 
 struct inspect_args {
-	bool registers;
+	bool registers, json;
 };
 
 extern const struct opt check_options[], save_options[], restore_options[], inspect_options[];

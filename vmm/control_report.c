@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/progress.h"
+
 void control_report_begin(struct control_report *report, int fd)
 {
 	report->fd = fd;
@@ -53,7 +55,9 @@ int control_report_follow(FILE *report, const struct control_listener *listener,
 	char line[CONTROL_REPORT_LINE], copy[CONTROL_REPORT_LINE];
 	const struct json_field *ok;
 	struct json_object obj;
+	struct progress shown;
 
+	progress_begin(&shown);
 	while (fgets(line, sizeof(line), report)) {
 		line[strcspn(line, "\n")] = 0;
 		memcpy(copy, line, sizeof(copy));
@@ -61,11 +65,11 @@ int control_report_follow(FILE *report, const struct control_listener *listener,
 			break;
 		ok = json_get(&obj, "ok");
 		if (!ok) {
-			listener->progress(&obj);
+			if (progress_due(&shown))
+				listener->progress(&obj);
 			continue;
 		}
-		if (isatty(STDERR_FILENO))
-			fputs("\r\033[K", stderr);
+		progress_end(&shown);
 		if (listener->json)
 			fprintf(listener->json, "%s\n", copy);
 		return listener->ended(ok->num, control_report_number(&obj, "code"),

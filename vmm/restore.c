@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "arch/arm64/regs_state.h"
+#include "vmm/restore_report.h"
 #include "vmm/vm.h"
 
 int restore_open(struct restore *r, int fd, struct fail *fail)
@@ -104,6 +105,27 @@ static int load_ram(struct restore *r, struct fail *fail)
 	return snapshot_map(&r->snap, mem, fail);
 }
 
+static void show_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct restore *r = arg;
+
+	if (progress_due(&r->progress))
+		progress_show(&r->progress, done, total);
+}
+
+static int wait_for_ram(struct restore *r, struct fail *fail)
+{
+	const struct snapshot_progress progress = { show_progress, r };
+	int err;
+
+	progress_begin(&r->progress);
+	r->load.progress = &progress;
+	err = snapshot_load_wait(&r->load, fail);
+	progress_end(&r->progress);
+	r->bytes = atomic_load(&r->load.read);
+	return err;
+}
+
 int restore_check_disks(struct restore *r, struct machine *m, struct snapshot *snap,
 			struct fail *fail)
 {
@@ -134,8 +156,7 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 	if (!err)
 		err = machine_start_empty(m, fail);
 	if (!r->lazy && r->load.nthreads) {
-		struct fail *ram = err ? NULL : fail;
-		int bad = snapshot_load_wait(&r->load, ram);
+		int bad = wait_for_ram(r, err ? NULL : fail);
 
 		err = err ? err : bad;
 	}
@@ -149,6 +170,8 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 		machine_new_generation(m);
 	if (!err && r->lazy && !r->verified)
 		err = verify_start(r, fail);
+	if (!err && r->json && !r->check)
+		restore_report(r, fail, stderr);
 	return err;
 }
 

@@ -4,6 +4,7 @@
 
 #include "vmm/machine_state.h"
 #include "vmm/migrate.h"
+#include "vmm/progress.h"
 
 enum { RESTORE_TEXTS_MAX = CONFIG_DISKS_MAX + 8 };
 
@@ -15,6 +16,7 @@ struct restore {
 	struct snapshot snap;
 	struct machine_saved saved;
 	struct findings refused;
+	bool json; /* the result is said so */
 	bool lazy; /* RAM is the file's, and verified while the guest runs */
 	bool paused, check, allow_changed_disk;
 	bool clone; /* one of several: with addresses of its own */
@@ -36,6 +38,8 @@ struct restore {
 	bool streamed; /* through a pipe: sections and RAM come as they come */
 	struct vm *vm;
 	struct log *log;
+	uint64_t began, bytes; /* when, ns; and how much of RAM was read */
+	struct progress progress;
 	struct snapshot_load load;
 	struct loop_job verify;
 	bool verifying;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "firmware/psci.h"
+#include "vmm/core/loop.h"
 
 /* Options of the saved machine that name things of this host, or were for its start alone. */
 static const char *const not_taken[] = { "config",   "dump-dtb",  "dry-run", "log-file",
@@ -216,6 +217,8 @@ static int check_clone(const struct config *cfg, struct fail *fail)
 
 static void take_args(struct restore *r, const struct restore_args *args)
 {
+	r->began = loop_now_ns();
+	r->json = args->json;
 	r->clone = args->clone;
 	r->lazy = args->lazy || args->clone;
 	r->paused = args->paused;

@@ -109,6 +109,9 @@ struct snapshot_load {
 	_Atomic uint32_t next; /* chunk to take */
 	_Atomic uint32_t bad; /* lowest one that does not hold; UINT32_MAX: none */
 	_Atomic int err;
+	_Atomic uint64_t read; /* bytes that are no holes */
+	/* The caller's, or NULL: told several times a second while snapshot_load_wait() waits. */
+	const struct snapshot_progress *progress;
 	pthread_t threads[4];
 	unsigned int nthreads;
 };

@@ -3,12 +3,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/core/stream.h"
 #include "vmm/snapshot_priv.h"
 
 enum { PAGE = 1 << GUEST_PAGE_SHIFT, VERIFY_NICE = 10 };
+enum { SECOND = 1000000000, PROGRESS_NS = 200000000 };
 
 int full_pwrite(int fd, const void *data, size_t len, off_t off)
 {
@@ -134,8 +136,8 @@ static off_t next_hole(int fd, off_t off, off_t end)
 	return hole < 0 || hole > end ? end : hole;
 }
 
-/* Reads what is no hole; `any` says whether anything was. */
-static int read_data(int fd, uint8_t *to, off_t off, uint64_t len, bool *any)
+/* Reads what is no hole: how much that was is added to *got. */
+static int read_data(int fd, uint8_t *to, off_t off, uint64_t len, uint64_t *got)
 {
 	off_t end = off + (off_t)len;
 	int err = 0;
@@ -145,7 +147,7 @@ static int read_data(int fd, uint8_t *to, off_t off, uint64_t len, bool *any)
 
 		if (data < end) {
 			hole = next_hole(fd, data, end);
-			*any = true;
+			*got += (uint64_t)(hole - data);
 			err = full_pread(fd, to + (data - off), (size_t)(hole - data), data);
 		}
 		at = hole;
@@ -153,23 +155,24 @@ static int read_data(int fd, uint8_t *to, off_t off, uint64_t len, bool *any)
 	return err;
 }
 
-static int load_chunk(const struct snapshot_load *load, unsigned int run, uint32_t i)
+static int load_chunk(struct snapshot_load *load, unsigned int run, uint32_t i)
 {
 	const struct snapshot *snap = load->snap;
 	const struct snapshot_ram *ram = &snap->ram[run];
 	uint64_t at = (uint64_t)i * SNAPSHOT_CHUNK, len = chunk_len(ram, i);
 	uint8_t own[SNAPSHOT_CHUNK], *host = load->mem ? load->mem->ram[run].host + at : own;
 	off_t off = (off_t)(ram->offset + at);
-	bool any = false;
+	uint64_t got = 0;
 	uint32_t sum;
 	int err;
 
 	if (host == own)
 		memset(own, 0, len);
-	err = read_data(snap->fd, host, off, len, &any);
+	err = read_data(snap->fd, host, off, len, &got);
 	if (err)
 		return err;
-	sum = any ? crc32c(0, host, len) : zeros_sum(snap, len);
+	atomic_fetch_add(&load->read, got);
+	sum = got ? crc32c(0, host, len) : zeros_sum(snap, len);
 	return sum == snap->sums[ram->first + i] ? 0 : -EBADMSG;
 }
 
@@ -218,6 +221,8 @@ int snapshot_load_start(struct snapshot_load *load, const struct snapshot *snap,
 	atomic_store(&load->next, 0);
 	atomic_store(&load->bad, UINT32_MAX);
 	atomic_store(&load->err, 0);
+	atomic_store(&load->read, 0);
+	load->progress = NULL;
 	while (load->nthreads < want) {
 		int err = pthread_create(&load->threads[load->nthreads], NULL, load_thread, load);
 
@@ -231,13 +236,38 @@ int snapshot_load_start(struct snapshot_load *load, const struct snapshot *snap,
 	return 0;
 }
 
+static void tell_progress(struct snapshot_load *load)
+{
+	uint64_t next = atomic_load(&load->next), all = load->snap->nsums;
+
+	load->progress->fn(load->progress->arg, (next < all ? next : all) * SNAPSHOT_CHUNK,
+			   all * SNAPSHOT_CHUNK);
+}
+
+/* Waits for one thread. */
+static void join(struct snapshot_load *load, pthread_t thread)
+{
+	struct timespec until;
+
+	while (load->progress) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += PROGRESS_NS;
+		until.tv_sec += until.tv_nsec / SECOND;
+		until.tv_nsec %= SECOND;
+		if (pthread_timedjoin_np(thread, NULL, &until) != ETIMEDOUT)
+			return;
+		tell_progress(load);
+	}
+	pthread_join(thread, NULL);
+}
+
 int snapshot_load_wait(struct snapshot_load *load, struct fail *fail)
 {
 	uint32_t bad;
 	int err;
 
 	while (load->nthreads)
-		pthread_join(load->threads[--load->nthreads], NULL);
+		join(load, load->threads[--load->nthreads]);
 	bad = atomic_load(&load->bad);
 	err = atomic_load(&load->err);
 	if (bad == UINT32_MAX)

@@ -274,11 +274,23 @@ files() {
 		' *x0 .*' 'memory: 4096 KiB at 0x40000000' 'kernel hop.bin'; do
 		check "inspect: $pattern" "$(head -n 20 inspected)" grep -qxE -e "$pattern" inspected
 	done
-	start restore --name other --lazy snap1
+	vmm inspect --json snap1 >inspected
+	for pattern in '{"machine":{"irqchip":"[a-z0-9-]*","psci_version":"[0-9.]*"' '"options":\["nodefaults","name file",' \
+		'{"name":"vcpu/0","version":1,"bytes":[0-9]*,"checksum":"0x[0-9a-f]*","optional":false}' \
+		'"memory":\[.*{"address":"0x40000000","bytes":4194304}\]}$'; do
+		check "inspect --json: $pattern" "$(cut -c 1-400 inspected)" grep -q "$pattern" inspected
+	done
+	vmm inspect --json --registers snap1 >inspected
+	check 'inspect --json --registers' "$(cut -c 1-400 inspected)" \
+		grep -qE '"registers":\{.*"MIDR_EL1":"0x[0-9a-f]{16}".*"x0":"0x' inspected
+	check 'restore --check --json' "$(vmm restore --check --json snap1 2>&1)" sh -c \
+		'vmm restore --check --json snap1 | grep -qxE "\{\"ok\":true,\"bytes\":[0-9]+,\"total_us\":[0-9]+,\"lazy\":false\}"'
+	start restore --json --name other --lazy snap1
 	state other running
 	printf x >&4
 	line out 'hop 2' && printf x >&4 && line out 'hop 3' && printf q >&4
 	check 'restore --lazy, by another name' "$(cat out err)" ended 0
+	check 'restore --json' "$(cat err)" grep -qxE '\{"ok":true,"bytes":0,"total_us":[0-9]+,"lazy":true\}' err
 	# A reset starts the kernel that it was started with.
 	start restore snap1
 	printf x >&4
@@ -419,6 +431,9 @@ trust() {
 	printf x | dd of=disk conv=notrunc 2>/dev/null
 	refuse 'a disk that was written to' 3 'disk 0 .*written to.*|reason' restore snap
 	check 'said why' "$(cat err)" grep -q 'not as it was left.*--allow-changed-disk' err
+	vmm restore --check --json snap >json 2>err
+	check 'restore --check --json, refused' "$(cat json err)" \
+		grep -qE '^\{"ok":false,"error":".*","code":3,"findings":\["disk 0 .*--allow-changed-disk.*"\]\}$' json
 	check '--allow-changed-disk' "$(cat err)" vmm restore --check --allow-changed-disk snap
 	rm disk
 	refuse 'a disk that is gone' 2 'disk' restore snap
