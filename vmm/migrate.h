@@ -3,6 +3,7 @@
 #define VMM_MIGRATE_H
 
 #include "vmm/migrate_fetch.h"
+#include "vmm/migrate_sum.h"
 #include "vmm/snapshot_stream.h"
 
 /*
@@ -57,6 +58,8 @@ struct sender_stats {
 	uint64_t rate; /* bytes a second */
 	uint64_t total_ns, down_ns;
 	uint64_t missing; /* bytes of RAM that the destination did not have when it went on */
+	uint64_t
+		unchanged; /* bytes of pages that were written, and not sent again: they are the same */
 	uint64_t wanted; /* requests for some of them */
 };
 
@@ -83,10 +86,11 @@ struct sender {
 	struct frames from;
 	struct snapshot snap;
 	uint64_t *bits[GUEST_RAM_MAX];
+	struct page_sum *sums[GUEST_RAM_MAX]; /* of what was sent; 0: zeros. NULL: not compared */
+	uint64_t key[2]; /* of the sums */
 	uint8_t *copy; /* of pages that the guest may change meanwhile */
 	uint64_t began, reported, stopped;
 	uint64_t paced, paced_bytes; /* the bandwidth is kept since then, from so many bytes on */
-	bool first; /* round: the other side's memory is fresh */
 	bool hurried; /* the deadline is that of the machine's standing still */
 	/* Post-copy: pages whose bits are set, and where to look for the next. */
 	uint64_t left, at;

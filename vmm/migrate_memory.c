@@ -52,29 +52,41 @@ static int pace(struct sender *s, struct fail *fail)
 	return 0;
 }
 
-/* Pages [at, at + n) of a region, of which all or none are zeros. */
-static void send_run(struct sender *s, const struct guest_ram *ram, uint64_t at, unsigned int n,
-		     bool zeros)
+/* `n` pages from `gpa` on, which are zeros, or in `data`. */
+static void send_run(struct sender *s, gpa_t gpa, const uint8_t *data, unsigned int n)
 {
-	gpa_t gpa = ram->base + at * PAGE;
-	size_t len = (size_t)n * PAGE;
-
-	if (!n || (zeros && s->first))
+	if (!n)
 		return;
-	if (zeros) {
+	if (data)
+		frames_pages(&s->to, gpa, data, n);
+	else
 		frames_zeros(&s->to, gpa, n);
-		s->stats.bytes += sizeof(struct section_head) + 16;
-		return;
-	}
-	/* Checksum and bytes must be of the same moment. */
-	memcpy(s->copy, ram->host + at * PAGE, len);
-	frames_pages(&s->to, gpa, s->copy, n);
-	s->stats.bytes += sizeof(struct section_head) + sizeof(gpa) + len;
+	s->stats.bytes += sizeof(struct section_head) + sizeof(gpa) +
+			  (data ? (size_t)n * PAGE : sizeof(uint64_t));
 }
 
 static bool bit(const uint64_t *bits, uint64_t i)
 {
 	return bits[i / 64] >> i % 64 & 1;
+}
+
+/* Whether the other side has the page as it is: `data`, or zeros, of which all of its memory is at
+ * first. If not, it will have. */
+static bool has_it(struct sender *s, unsigned int r, uint64_t page, const uint8_t *data)
+{
+	struct page_sum sum = { 0 };
+	struct page_sum *last = s->sums[r] ? &s->sums[r][page] : NULL;
+
+	if (!last)
+		return false;
+	if (data)
+		sum = page_sum(s->key, data, PAGE);
+	if (sum.half[0] == last->half[0] && sum.half[1] == last->half[1]) {
+		s->stats.unchanged += data ? PAGE : 0;
+		return true;
+	}
+	*last = sum;
+	return false;
 }
 
 /* The pages of [at, end), at most RUN, whose bits are set. What the guest changes from now on is
@@ -83,19 +95,23 @@ static void send_block(struct sender *s, unsigned int r, uint64_t at, uint64_t e
 {
 	const struct guest_ram *ram = &s->mem->ram[r];
 	uint64_t from = at;
-	bool zeros = false;
+	uint8_t *copy = s->copy, *run = NULL;
 
-	for (; at < end; at++) {
-		bool set = bit(s->bits[r], at);
-		bool zero = set && page_is_zero(ram->host + at * PAGE);
+	for (; at < end; at++, copy += PAGE) {
+		const uint8_t *host = ram->host + at * PAGE;
+		bool send = bit(s->bits[r], at), zero = send && page_is_zero(host);
 
-		if (set && at > from && zero == zeros)
+		/* Its checksums and its bytes must be of the same moment. */
+		if (send && !zero)
+			memcpy(copy, host, PAGE);
+		send = send && !has_it(s, r, at, zero ? NULL : copy);
+		if (send && at > from && zero == !run)
 			continue;
-		send_run(s, ram, from, (unsigned int)(at - from), zeros);
-		from = set ? at : at + 1;
-		zeros = zero;
+		send_run(s, ram->base + from * PAGE, run, (unsigned int)(at - from));
+		from = send ? at : at + 1;
+		run = zero ? NULL : copy;
 	}
-	send_run(s, ram, from, (unsigned int)(end - from), zeros);
+	send_run(s, ram->base + from * PAGE, run, (unsigned int)(end - from));
 }
 
 unsigned int sender_block(struct sender *s, unsigned int r, uint64_t at, uint64_t end)
@@ -135,7 +151,6 @@ int sender_pages(struct sender *s, struct fail *fail)
 	}
 	for (unsigned int r = 0; !err && r < s->mem->nram; r++)
 		memset(s->bits[r], 0, (guest_ram_pages(&s->mem->ram[r]) + 63) / 64 * 8);
-	s->first = false;
 	return err ? err : stream_flush(&s->to) ? sender_write_failed(s, fail) : 0;
 }
 

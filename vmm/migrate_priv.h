@@ -69,6 +69,8 @@ uint64_t migrate_deadline(unsigned int ms);
 /* Everything that a link needs, with no bit of memory set; sender_end() in any case. */
 int sender_prepare(struct sender *s, struct fail *fail);
 void sender_end(struct sender *s);
+/* What the other side has is not compared any more. */
+void sender_forget(struct sender *s);
 
 /* --- the source: its link (migrate_talk.c) ------------------------------------------------------ */
 

@@ -33,6 +33,14 @@ int sender_prepare(struct sender *s, struct fail *fail)
 	return s->copy ? 0 : fail_set(fail, EXIT_MIGRATION, -ENOMEM, "out of memory");
 }
 
+void sender_forget(struct sender *s)
+{
+	for (unsigned int r = 0; r < s->mem->nram; r++) {
+		free(s->sums[r]);
+		s->sums[r] = NULL;
+	}
+}
+
 void sender_end(struct sender *s)
 {
 	s->stats.total_ns = loop_now_ns() - s->began;
@@ -43,6 +51,7 @@ void sender_end(struct sender *s)
 		free(s->bits[r]);
 		s->bits[r] = NULL;
 	}
+	sender_forget(s);
 	free(s->copy);
 	s->copy = NULL;
 }
@@ -56,7 +65,8 @@ static int prepare(struct sender *s, struct fail *fail)
 	};
 	int err = sender_prepare(s, fail);
 
-	if (!err && getrandom(s->id, sizeof(s->id), 0) != sizeof(s->id))
+	if (!err && (getrandom(s->id, sizeof(s->id), 0) != sizeof(s->id) ||
+		     getrandom(s->key, sizeof(s->key), 0) != sizeof(s->key)))
 		err = fail_set(fail, EXIT_HOST, -errno, "there are no random numbers");
 	memcpy(hello.id, s->id, sizeof(hello.id));
 	/* First of all: whatever follows, even if it is that nothing will, is understood. */
@@ -66,6 +76,9 @@ static int prepare(struct sender *s, struct fail *fail)
 		uint64_t pages = guest_ram_pages(&s->mem->ram[r]);
 
 		s->stats.total += pages * PAGE;
+		s->sums[r] = calloc(pages, sizeof(*s->sums[r]));
+		if (!s->sums[r])
+			err = fail_set(fail, EXIT_MIGRATION, -ENOMEM, "out of memory");
 		memset(s->bits[r], 0xff, pages / 8);
 		for (uint64_t p = pages & ~7ULL; p < pages; p++)
 			s->bits[r][p / 64] |= UINT64_C(1) << p % 64;
@@ -151,7 +164,6 @@ static int rounds(struct sender *s, struct fail *fail)
 {
 	int err = 0;
 
-	s->first = true;
 	s->paced = loop_now_ns();
 	for (s->stats.rounds = 1; !err; s->stats.rounds++) {
 		err = sender_pages(s, fail);

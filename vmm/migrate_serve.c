@@ -31,6 +31,8 @@ static void count_left(struct sender *s)
 
 void sender_say_missing(struct sender *s)
 {
+	/* It drops those, whatever they were: all of them are sent. */
+	sender_forget(s);
 	count_left(s);
 	for (unsigned int r = 0; s->left && r < s->mem->nram; r++)
 		migrate_put_missing(&s->to, s->mem->ram[r].base, s->bits[r],

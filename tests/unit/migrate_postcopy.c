@@ -274,6 +274,27 @@ START_TEST(nothing_is_missing)
 }
 END_TEST
 
+/* Without: what was written, and is as it was sent, does not go again. */
+START_TEST(what_is_the_same_goes_once)
+{
+	struct fail fail = { 0 };
+	struct pair p;
+
+	begin(&p);
+	p.sender.postcopy = false;
+	send_off(&p);
+	ck_assert_msg(!take(&p, &fail), "%s", fail.text);
+	ck_assert_int_eq(receiver_loaded(&p.receiver, &fail), MIGRATE_MOVED);
+	receiver_runs(&p.receiver);
+	pthread_join(p.thread, NULL);
+	ck_assert_msg(p.end == MIGRATE_MOVED, "%s", p.fail.text);
+	ck_assert_uint_ge(p.sender.stats.unchanged, PAGES * PAGE * 5 / 6);
+	ck_assert_uint_lt(p.sender.stats.bytes, PAGES * PAGE);
+	ck_assert(!memcmp(p.src, p.dst, PAGES * PAGE));
+	end(&p);
+}
+END_TEST
+
 /* A guest that has ended needs no more of its memory. */
 START_TEST(an_end_is_told)
 {
@@ -616,6 +637,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, memory_follows);
 	tcase_add_test(tc, nothing_is_missing);
+	tcase_add_test(tc, what_is_the_same_goes_once);
 	tcase_add_test(tc, an_end_is_told);
 	tcase_add_loop_test(tc, a_lost_link_is_recovered, 0, 2);
 	tcase_add_test(tc, a_wrong_source_is_refused);
