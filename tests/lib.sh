@@ -31,7 +31,7 @@ check() {
 
 summary() {
 	echo "$passed passed, $failed failed"
-	[ "$failed" -eq 0 ]
+	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
 
 # --- on the host: vmm and its guest --------------------------------------------------------------
@@ -137,6 +137,27 @@ is() {
 	vmm list | grep -q "^$1 .* $2"
 }
 
+# lpis OPTION...: what the guest that checks itself is told, if its machine has an ITS.
+lpis() {
+	case " $* " in
+	*\ gicv3-its\ *) echo its=1 ;;
+	esac
+}
+
+# with_irqchips COMMAND: with the options of each interrupt controller that this host has, and of a
+# transport whose interrupts it carries.
+with_irqchips() {
+	rows='gicv2:mmio gicv2m:pci gicv2-user:mmio gicv2-user:pci'
+	! grep -q GICv3 /proc/interrupts ||
+		rows='gicv3:mmio gicv3-its:pci gicv3-its,user:pci gicv2-user:mmio gicv2-user:pci'
+	for row in $rows; do
+		kind=${row%:*}
+		set -- "$1" --irqchip "${kind%,user}" --virtio-transport "${row#*:}"
+		[ "$kind" = "${kind%,user}" ] || set -- "$@" --its user
+		"$@"
+	done
+}
+
 # start COMMAND...: a machine with its input from the pipe `in`, its output added to `out`.
 start() {
 	timeout "${limit:-300}" vmm "$@" <in >>out 2>>err &
@@ -148,6 +169,37 @@ ended() {
 	wait "${2:-$pid}"
 	status=$?
 	[ $status -eq "$1" ]
+}
+
+# no_gap CASE WORD: the numbers behind WORD at the beginning of lines of `lines` are all there, in order.
+no_gap() {
+	sed -n "s/^$2 \([0-9]*\).*/\1/p" lines >seen
+	seq 1 "$(tail -n 1 seen)" >wanted
+	check "$1" "$(diff seen wanted | head -n 3)" test -s seen -a -z "$(cmp seen wanted)"
+}
+
+# stream_begin ADDRESS: a TCP connection, whose other end sends back what it gets: numbers.
+stream_begin() {
+	: >echoed
+	(i=0; while kill -0 $$ 2>/dev/null; do echo $((i += 1)); usleep 50000; done) | nc "$1" 7 >>echoed &
+	stream=$!
+}
+
+# stream_more: waits for twenty lines more; false when the connection, or process $pid, has ended.
+stream_more() {
+	more=$(($(wc -l <echoed) + 20))
+	until [ "$(wc -l <echoed)" -gt $more ]; do
+		kill -0 "$stream" && { [ -z "${pid-}" ] || kill -0 "$pid"; } || return
+		usleep 20000
+	done
+}
+
+stream_end() {
+	stream_more
+	check "tcp goes on: $1" "$(wc -l <echoed) of $more" test "$(wc -l <echoed)" -gt $more
+	head -n $more echoed | sed 's/^/echo /' >lines
+	no_gap "tcp has no gap: $1" echo
+	kill "$stream"
 }
 
 # fresh: empty files, and a new pipe.

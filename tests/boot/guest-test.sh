@@ -47,6 +47,16 @@ disk() {
 	return 0
 }
 
+# A line of the console after the other, until the work is done.
+lines() {
+	i=0
+	while [ ! -e /off ]; do
+		i=$((i + 1))
+		echo "line $i of what the console is busy with"
+		usleep 20000
+	done
+}
+
 # Works until `off` is typed, while its machine is saved and restored under it: writes files, reads them
 # back past the cache, keeps half of 256 MiB of memory changing, and counts on the console.
 work() {
@@ -74,6 +84,7 @@ hop() {
 	[ ! -e /dev/vda ] || mount -t ext4 /dev/vda /a || return 1
 	work &
 	worker=$!
+	lines &
 	if [ -d /sys/class/net/eth0 ]; then
 		ip link set eth0 up
 		ip addr add 10.0.9.2/24 dev eth0

@@ -132,28 +132,18 @@ linux() {
 	run 1 "machine linux0 run --name linux0 -k Image -i initrd -m 256 -c 2 \
 		-n mode=tap,tapif=tap0 -p 'console=ttyAMA0 quiet t2=hop'"
 	run 1 said linux0 'echo:.ready'
-	: >echoed
-	(while :; do echo $((i += 1)); usleep 50000; done) | nc 10.0.9.2 7 >>echoed &
-	nc=$!
+	stream_begin 10.0.9.2
 	n=0 at=1
 	while [ $n -lt "$hops" ]; do
-		more=$(($(wc -l <echoed) + 20))
-		run $at said linux$n "tick.[0-9]*" 2 || break
-		until [ "$(wc -l <echoed)" -gt $more ]; do kill -0 $nc || break 2; done
+		run $at said linux$n "tick.[0-9]*" 2 && stream_more || break
 		run $((3 - at)) receive linux$((n + 1)) "$bridge_options" || break
 		send $at --verify linux$n || break
 		echo "# $(grep ok result)"
 		run $at ended linux$n 36 || break
 		n=$((n + 1)) at=$((3 - at))
 	done
-	more=$(($(wc -l <echoed) + 20))
 	run $at said linux$n "tick.[0-9]*" 2
-	until [ "$(wc -l <echoed)" -gt $more ]; do kill -0 $nc || break; done
-	check "tcp: $n hops, and goes on" "$(wc -l <echoed) of $more" test "$(wc -l <echoed)" -gt $more
-	head -n $more echoed >some
-	seq 1 $more >wanted
-	check 'tcp: no gap' "$(diff some wanted | head -n 3)" cmp -s some wanted
-	kill $nc
+	stream_end "$n hops"
 	type_in $at linux$n 'off\n'
 	run $at ended linux$n 0
 	status=$?
@@ -167,9 +157,8 @@ linux() {
 	done | tr -d '\r' >lines
 	check 'linux: memory is whole' "$(grep -a '^hop:' lines)" \
 		test "$(grep -a '^hop:' lines | head -n 1)" = 'hop: whole'
-	sed -n 's/^tick //p' lines >ticks
-	seq 1 "$(tail -n 1 ticks)" >wanted
-	check 'linux: the console has no gap' "$(diff ticks wanted | head -n 3)" cmp -s ticks wanted
+	no_gap 'linux: no tick is missing' tick
+	no_gap 'linux: the console has no gap' line
 }
 
 # --- a guest that checks itself, from one kernel to another -----------------------------------------

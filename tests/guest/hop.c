@@ -2,11 +2,11 @@
 /*
  * Checks itself around each hop, a save and restore of its machine: every class of registers keeps
  * its values, the counter goes on where it was and no faster than the clock on the wall, what is
- * due or pending (timer, SGI, SPI) comes once, after it, and the generation id is another one
- * exactly when it is told so. It says `hop N` and spins with all registers full until a byte
+ * due or pending (timer, SGI, SPI, and with the boot argument its=1 an LPI) comes once, after it,
+ * and the generation id is another one exactly when it is told so. It says `hop N` and spins with all registers full until a byte
  * arrives: `q` ends it.
  */
-#include "tests/guest/lib/lib.h"
+#include "tests/guest/lib/its.h"
 
 enum { SGI = 3, SPI = 96, TIMER_MS = 20, GAP_MS = 5000 };
 enum { GICD_ISPENDR = GICD + 0x200, GICD_ISENABLER = GICD + 0x100 };
@@ -88,7 +88,9 @@ __asm__(".arch_extension sve\n"
 	"	ret\n");
 
 static struct frame before, after;
-static volatile unsigned int timers, sgis, spis, generations, others;
+static volatile unsigned int timers, sgis, spis, lpis, generations, others;
+static u64 itt[32] __attribute__((aligned(256)));
+static bool has_its;
 static volatile u64 timer_at;
 
 static void on_irq(unsigned int intid)
@@ -103,6 +105,8 @@ static void on_irq(unsigned int intid)
 		spis++;
 	} else if (intid == INTID_VMGENID) {
 		generations++;
+	} else if (intid == LPI) {
+		lpis++;
 	} else {
 		others++;
 	}
@@ -216,7 +220,8 @@ static void compare_times(u64 began, u64 ended, u32 seconds)
 
 static void hop_once(unsigned int hop)
 {
-	unsigned int timers0 = timers, sgis0 = sgis, spis0 = spis, generations0 = generations;
+	unsigned int timers0 = timers, sgis0 = sgis, spis0 = spis, lpis0 = lpis;
+	unsigned int generations0 = generations;
 	struct id id = generation();
 	struct kept want = { 0 }, have = { 0 };
 	u64 began, due, ended;
@@ -228,6 +233,10 @@ static void hop_once(unsigned int hop)
 	irq_disable();
 	gic_sgi(0, SGI);
 	w32(GICD_ISPENDR + SPI / 8, 1u << SPI % 32);
+	if (has_its) {
+		its_event(INT, 0, 0);
+		check(its_sync(), "ITS", "takes no command");
+	}
 	second = r32(RTC);
 	began = ticks();
 	due = began + ticks_of_ms(TIMER_MS);
@@ -240,14 +249,16 @@ static void hop_once(unsigned int hop)
 	compare(hop);
 	check(!memcmp(&want, &have, sizeof(want)), "system registers", "hop %u", hop);
 	compare_times(began, ended, r32(RTC) - second);
-	check(sgis == sgis0 && spis == spis0 && timers == timers0, "masked", "interrupts came");
+	check(sgis == sgis0 && spis == spis0 && lpis == lpis0 && timers == timers0, "masked",
+	      "interrupts came");
 	irq_enable();
 	check(wait_for(timers != timers0, GAP_MS) && timer_at >= due, "timer", "%u, due %lx at %lx",
 	      timers - timers0, due, timer_at);
 	wait_for(false, 1);
-	check(sgis == sgis0 + 1 && spis == spis0 + 1 && timers == timers0 + 1 && !others, "pending",
-	      "%u SGIs, %u SPIs, %u timers, %u others", sgis - sgis0, spis - spis0,
-	      timers - timers0, others);
+	check(sgis == sgis0 + 1 && spis == spis0 + 1 && lpis == lpis0 + has_its &&
+		      timers == timers0 + 1 && !others,
+	      "pending", "%u SGIs, %u SPIs, %u LPIs, %u timers, %u others", sgis - sgis0,
+	      spis - spis0, lpis - lpis0, timers - timers0, others);
 	compare_generations(&id, generations - generations0);
 	print("took %lu ms\n", (ended - began) / ticks_of_ms(1));
 }
@@ -259,6 +270,17 @@ static void dirty(u64 pages)
 		*(volatile u64 *)(RAM + machine.ram_size / 2 + i * 4096) = i + 1;
 }
 
+/* One device with one event. */
+static void map_lpi(void)
+{
+	its_init();
+	its_config[0] = 0xa0 | LPI_ENABLED;
+	its_mapc(0, 0, true);
+	its_mapd(0, 1, (u64)itt, true);
+	its_mapti(0, 0, LPI, 0);
+	check(its_sync(), "ITS", "takes no command");
+}
+
 void guest(void)
 {
 	irq_handler = on_irq;
@@ -267,6 +289,9 @@ void guest(void)
 	gic_enable(0, SGI, true);
 	gic_enable(0, SPI, true);
 	gic_enable(0, INTID_VMGENID, true);
+	has_its = arg_number("its", 0);
+	if (has_its)
+		map_lpi();
 	uart_open();
 	dirty(arg_number("dirty", 0));
 	if (has_sve()) {
