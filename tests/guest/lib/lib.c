@@ -126,6 +126,7 @@ void exception(u64 vector, struct regs *regs)
 {
 	enum { SYNC = 4, IRQ = 5 };
 	enum { EC_UNKNOWN = 0, EC_INSN_ABORT = 0x21, EC_DATA_ABORT = 0x25 };
+	enum { EC_BREAKPOINT = 0x31, EC_WATCHPOINT = 0x35 };
 	u64 esr = sysreg_read(esr_el1);
 	/* Linux 6.1 sets the bits above ESR's 32 in an abort that it injects. */
 	unsigned int class = esr >> 26 & 0x3f;
@@ -135,14 +136,15 @@ void exception(u64 vector, struct regs *regs)
 		return;
 	}
 	if (vector != SYNC || !faults.expected ||
-	    (class != EC_DATA_ABORT && class != EC_INSN_ABORT && class != EC_UNKNOWN))
+	    (class != EC_DATA_ABORT && class != EC_INSN_ABORT && class != EC_UNKNOWN &&
+	     class != EC_BREAKPOINT && class != EC_WATCHPOINT))
 		die(vector);
 	faults.count++;
 	faults.esr = esr;
 	faults.far = sysreg_read(far_el1);
-	if (class == EC_DATA_ABORT)
+	if (class == EC_DATA_ABORT || class == EC_WATCHPOINT)
 		sysreg_write(elr_el1, sysreg_read(elr_el1) + 4);
-	else /* return from the call that jumped to where no code is */
+	else /* return from the call that jumped to where no code is, or a breakpoint */
 		sysreg_write(elr_el1, regs->x[30]);
 }
 

@@ -144,7 +144,8 @@ long cpu_on(unsigned int cpu);
 void power_off(void) __attribute__((noreturn));
 
 /* --- exceptions and interrupts ----------------------------------------------------------------- */
-/* Aborts that a guest provokes: counted, the instruction is skipped (a jump to nowhere returns).
+/* Aborts, breakpoints and watchpoints that a guest provokes: counted, the instruction is skipped (a jump to
+ * nowhere, or to a breakpoint, returns).
  * Without `expected` an exception is a failure and ends the guest. */
 struct faults {
 	bool expected;
