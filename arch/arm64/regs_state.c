@@ -168,6 +168,31 @@ static bool is_cache_size(uint64_t id)
 	return (id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM_DEMUX;
 }
 
+/* Registers of the performance monitor (Arm ARM D13.4) of which one sets and one clears bits of the same
+ * state; later kernels take writes so, earlier ones as the state. */
+static const struct {
+	uint64_t set, clear;
+} bit_pairs[] = {
+	{ ARM64_SYS_REG(3, 3, 9, 12, 1), ARM64_SYS_REG(3, 3, 9, 12, 2) }, /* PMCNTEN*_EL0 */
+	{ ARM64_SYS_REG(3, 0, 9, 14, 1), ARM64_SYS_REG(3, 0, 9, 14, 2) }, /* PMINTEN*_EL1 */
+	{ ARM64_SYS_REG(3, 3, 9, 14, 3), ARM64_SYS_REG(3, 3, 9, 12, 3) }, /* PMOVS*_EL0 */
+};
+
+/* Writes a register. Of a pair, all bits are cleared and those that are set are set: what clears is no
+ * value of its own. */
+static int set_one(const struct kvm_vcpu *vcpu, uint64_t id, const uint8_t *value)
+{
+	static const uint64_t ones = UINT64_MAX;
+
+	for (size_t i = 0; i < sizeof(bit_pairs) / sizeof(bit_pairs[0]); i++) {
+		if (id == bit_pairs[i].clear)
+			return 0;
+		if (id == bit_pairs[i].set)
+			kvm_reg_set(vcpu, bit_pairs[i].clear, &ones);
+	}
+	return kvm_reg_set(vcpu, id, value);
+}
+
 static void load_one(void *arg, uint64_t id, const uint8_t *value, uint32_t size)
 {
 	struct loading *l = arg;
@@ -178,7 +203,7 @@ static void load_one(void *arg, uint64_t id, const uint8_t *value, uint32_t size
 	 * PSCI there is, and whose, is the machine's, settled before its CPUs were made. */
 	err = is_counter(id) || id == KVM_REG_ARM_PSCI_VERSION ? 0
 	      : id == KVM_REG_ARM64_SVE_VLS		       ? -EPERM
-							       : kvm_reg_set(l->vcpu, id, value);
+							       : set_one(l->vcpu, id, value);
 	if (!err)
 		return;
 	if (kvm_reg_get(l->vcpu, id, now)) {

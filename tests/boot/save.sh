@@ -279,6 +279,55 @@ irqchips() {
 	with_irqchips linux
 }
 
+# --- the same, saved twice ------------------------------------------------------------------------------
+
+# equal NAME PATTERN OPTION...: a machine that has said so is saved, restored and saved again without its
+# CPUs having run: both files are the same, but for where they differ by nature.
+equal() {
+	case_of=$1 pattern=$2
+	shift 2
+	fresh
+	rm -f snap1 snap2
+	start run --name same "$@"
+	line out "$pattern"
+	vmm save same snap1 >saved 2>&1 && ended 36 && start restore --paused snap1 && state same paused &&
+		vmm save same snap2 >saved 2>&1
+	ended 36
+	for file in snap1 snap2; do
+		vmm inspect --registers $file >$file.txt
+	done
+	check "saved twice: $case_of" "status $status: $(diff -U 0 snap1.txt snap2.txt | grep '^[-+] ' | head -n 10) $(tail -n 3 saved err)" \
+		cmp -s snap1 snap2
+}
+
+# every NAME PATTERN OPTION...: with every controller that this host has.
+every() {
+	label=$1
+	shift
+	kinds='gicv2-user'
+	vmm check >checked
+	! grep -q '^gicv2: yes' checked || kinds="$kinds gicv2 gicv2m"
+	! grep -q '^gicv3: yes' checked || kinds="$kinds gicv3"
+	! grep -q '^its: yes' checked || kinds="$kinds gicv3-its"
+	for kind in $kinds; do
+		equal "$label, $kind" "$@" --irqchip $kind
+	done
+	! grep -q '^its: yes' checked || {
+		equal "$label, its user" "$@" --irqchip gicv3-its --its user
+		equal "$label, pci" "$@" --irqchip gicv3-its --virtio-transport pci
+	}
+}
+
+same() {
+	head -c 65536 /dev/zero >disk
+	every tiny 'hop 1' -m 4 -k hop.bin -c 2 --pmu -d disk --balloon 3M --port name=log,file=port.log
+}
+
+same_linux() {
+	every Linux 'tick 3' -k Image -i initrd -m 256 -c 2 -p 'console=ttyAMA0 quiet t2=hop' --pmu -d a.ext4 \
+		--balloon 240M --port name=log,file=port.log
+}
+
 # --- what is in the file ---------------------------------------------------------------------------
 files() {
 	fresh
@@ -544,7 +593,7 @@ random() {
 	check 'the one between them is good' "$(cat out err)" cmp good wrong
 }
 
-groups='registers pending files pipes kept trust damaged random clones frozen moved clock linux'
+groups='registers pending same files pipes kept trust damaged random clones frozen moved clock linux'
 while [ $# -gt 0 ]; do
 	case $1 in
 	hops=*) hops=${1#hops=} linux_hops=$(((${1#hops=} + 9) / 10)) ;;
