@@ -8,7 +8,7 @@ suite=migrate
 . ./lib.sh
 unset VMM_RUNTIME_DIR XDG_RUNTIME_DIR
 mkdir -p /run
-hops=4 linux_hops=2 net=
+hops=4 linux_hops=2 net= how=
 # An emulated host is slow at all that a handover does while the guest stands still.
 slow='--downtime 20s'
 
@@ -74,6 +74,13 @@ linux() {
 		test "$(grep -a '^hop:' lines | head -n 1)" = 'hop: whole'
 	no_gap 'linux: no tick is missing' tick
 	no_gap 'linux: the console has no gap' line
+}
+
+# Also the kernel waits for memory that is missing: vhost-net, and the ITS as it is restored.
+load_postcopy() {
+	how=--postcopy
+	load
+	how=
 }
 
 linux_postcopy() {
