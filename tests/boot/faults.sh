@@ -250,7 +250,7 @@ send() {
 		until [ "$(beats out.s)" -ge $more ]; do up $spid || break; usleep 100000; done
 		how='--downtime 8s --bandwidth 256K'
 		;;
-	*) listens $port $link ;;
+	*) listens $port $link || kill $dpid ;;
 	esac
 	# shellcheck disable=SC2086
 	vmm send $how s "tcp:127.0.0.1:$port" >json 2>sent &
@@ -420,12 +420,14 @@ ifconfig lo up
 : >cases
 for word in "${@:-matrix}"; do
 	case $word in
-	*:*) echo "$word" ;;
 	quick) printf '%s\n' $quick ;;
 	matrix) matrix ;;
+	*:*) echo "$word" ;;
+	*) echo "what is '$word'?" >&2 ;;
 	esac
 done | awk '{ print NR, $0 }' >cases
-xargs -P $at_once -n 2 sh faults.sh --one <cases | tee results
+xargs -r -P $at_once -n 2 sh faults.sh --one <cases | tee results
 passed=$(grep -c '^ok' results)
 failed=$(($(wc -l <cases) - passed))
+[ -s cases ] || failed=1
 summary
