@@ -2,7 +2,6 @@
 #include "vmm/restore.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,14 +37,10 @@ int restore_open(struct restore *r, int fd, struct fail *fail)
 
 /* --- RAM that is verified while the guest runs ------------------------------------------------ */
 
-/* On a host of one CPU the guest would wait for the first chunks: it begins when the guest does. */
-enum { VERIFY_AFTER_MS = 10 };
-
 static void verify_work(struct loop_job *job)
 {
 	struct restore *r = container_of(job, struct restore, verify);
 
-	poll(NULL, 0, VERIFY_AFTER_MS);
 	if (!snapshot_load_start(&r->load, &r->snap, NULL, &r->wrong))
 		snapshot_load_wait(&r->load, &r->wrong);
 }
@@ -61,16 +56,26 @@ static void verify_done(struct loop_job *job)
 	vm_end(r->vm, VM_END_QUIT, (int)r->wrong.code);
 }
 
-static int verify_start(struct restore *r, struct fail *fail)
+static void verify_begin(struct loop_work *work)
 {
-	int err;
+	struct restore *r = container_of(work, struct restore, begin);
+	int err = loop_offload(r->vm->loop, &r->verify);
 
+	r->verifying = !err;
+	if (!err)
+		return;
+	log_line(r->log, LOG_ERROR, "memory cannot be verified: %s; the guest is stopped",
+		 strerror(-err));
+	vm_end(r->vm, VM_END_QUIT, EXIT_HOST);
+}
+
+/* On a host of one CPU the guest would wait for it: it begins when the guest does, with the loop. */
+static void verify_start(struct restore *r)
+{
+	r->begin.fn = verify_begin;
 	r->verify.work = verify_work;
 	r->verify.done = verify_done;
-	err = loop_offload(r->vm->loop, &r->verify);
-	r->verifying = !err;
-	return err ? fail_set(fail, EXIT_HOST, err, "cannot start a thread: %s", strerror(-err))
-		   : 0;
+	loop_post(r->vm->loop, &r->begin);
 }
 
 /* --- in order --------------------------------------------------------------------------------- */
@@ -169,7 +174,8 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 	if (!err && !r->moves)
 		machine_new_generation(m);
 	if (!err && r->lazy && !r->verified)
-		err = verify_start(r, fail);
+		verify_start(r);
+
 	if (!err && r->json && !r->check)
 		restore_report(r, fail, stderr);
 	return err;

@@ -41,6 +41,7 @@ struct restore {
 	uint64_t began, bytes; /* when, ns; and how much of RAM was read */
 	struct progress progress;
 	struct snapshot_load load;
+	struct loop_work begin;
 	struct loop_job verify;
 	bool verifying;
 	struct fail wrong; /* what verifying has found, once it has ended */
