@@ -8,7 +8,7 @@ suite=migrate
 . ./lib.sh
 unset VMM_RUNTIME_DIR XDG_RUNTIME_DIR
 mkdir -p /run
-hops=4 linux_hops=2 net= how=
+hops=4 linux_hops=2 net= by=
 # An emulated host is slow at all that a handover does while the guest stands still.
 slow='--downtime 20s'
 
@@ -59,7 +59,7 @@ linux() {
 		[ -z "$net" ] || stream_more || break
 		receive linux$((n + 1)) --disk 0=a.ext4 ${net:+--network 0=$net} || break
 		# shellcheck disable=SC2086
-		vmm send --json ${how:---verify} $slow linux$n unix:sock >json 2>sent && ended 36 "$from" || break
+		vmm send --json ${by:---verify} $slow linux$n unix:sock >json 2>sent && ended 36 "$from" || break
 		echo "# $(cat json)"
 		n=$((n + 1))
 		tick=$(($(tr -d '\r' <out | sed -n 's/^tick //p' | tail -n 1) + 2))
@@ -78,16 +78,16 @@ linux() {
 
 # Also the kernel waits for memory that is missing: vhost-net, and the ITS as it is restored.
 load_postcopy() {
-	how=--postcopy
+	by=--postcopy
 	load
-	how=
+	by=
 }
 
 linux_postcopy() {
-	how=--postcopy
+	by=--postcopy
 	linux "$@"
 	linux --virtio-transport pci
-	how=
+	by=
 }
 
 # Messages: the tables of the ITS are in memory, where KVM writes them as its state is taken.
