@@ -175,7 +175,6 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 		machine_new_generation(m);
 	if (!err && r->lazy && !r->verified)
 		verify_start(r);
-
 	if (!err && r->json && !r->check)
 		restore_report(r, fail, stderr);
 	return err;
