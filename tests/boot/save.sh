@@ -296,7 +296,7 @@ equal() {
 	for file in snap1 snap2; do
 		vmm inspect --registers $file >$file.txt
 	done
-	check "saved twice: $case_of" "status $status: $(diff -U 0 snap1.txt snap2.txt | grep '^[-+] ' | head -n 10) $(tail -n 3 saved err)" \
+	check "saved twice: $case_of" "status $status: $(diff -U 0 snap1.txt snap2.txt | grep '^[-+] *[^-+]' | head -n 10; cmp -l snap1 snap2 | awk '{ print int($1 / 4096) }' | uniq -c | head -n 5) $(tail -n 3 saved err)" \
 		cmp -s snap1 snap2
 }
 
