@@ -177,6 +177,7 @@ static void console_reset(struct virtio_dev *vdev)
 	for (unsigned int i = 0; i < con->nports; i++) {
 		con->ports[i].ready = con->ports[i].open = false;
 		con->ports[i].pending = con->ports[i].sent = 0;
+		con->ports[i].told = TOLD_NOTHING;
 	}
 }
 
@@ -195,6 +196,8 @@ static void console_state(struct virtio_dev *vdev, struct state *s)
 		state_bool(s, "open", &port->open);
 		state_u32(s, "pending", &port->pending);
 		state_check(s, port->pending < CONSOLE_PENDING_END, "pending");
+		state_optional_u32(s, "told", &port->told);
+		state_check(s, port->told < TOLD_END, "told");
 	}
 	if (s->loading && !s->err)
 		console_control_loaded(con);

@@ -79,6 +79,8 @@ static void send_messages(struct console *con)
 		chain.wrote = len;
 		virtq_push(virtio_vq(vdev, CONTROL_RECEIVEQ), &chain, len);
 		port->pending &= ~(1u << what);
+		if (what == OPEN)
+			port->told = text.head.value ? TOLD_OPEN : TOLD_CLOSED;
 	}
 	virtq_chain_free(&chain);
 	virtio_publish(vdev, CONTROL_RECEIVEQ);
@@ -102,6 +104,7 @@ static void device_ready(struct console *con, bool ready)
 
 		port->ready = port->open = false;
 		port->pending = 0;
+		port->told = TOLD_NOTHING;
 		announce(port, ready ? 1u << ADD : 0);
 	}
 }
@@ -115,6 +118,8 @@ static void port_ready(struct port *port, bool ready)
 	if (chardev_attached(port->chr))
 		messages |= 1u << OPEN;
 	port->ready = ready;
+	/* Until it is told otherwise it takes our end for closed. */
+	port->told = TOLD_CLOSED;
 	if (ready)
 		announce(port, messages);
 	else
@@ -163,7 +168,10 @@ void console_control_notify(struct console *con, unsigned int q)
 
 void console_control_attached(struct port *port)
 {
-	if (port->ready)
+	uint32_t is = chardev_attached(port->chr) ? TOLD_OPEN : TOLD_CLOSED;
+
+	/* Of one that was restored it may be as it was: then nothing changes for the guest. */
+	if (port->ready && port->told != is)
 		announce(port, 1u << OPEN);
 }
 

@@ -25,7 +25,9 @@ struct port {
 	uint32_t sent;
 	bool ready, open; /* as the driver says */
 	uint32_t pending; /* control messages that it has to be sent, a bit each */
+	uint32_t told; /* what of our end: enum port_told */
 };
+enum port_told { TOLD_NOTHING, TOLD_CLOSED, TOLD_OPEN, TOLD_END };
 enum { CONSOLE_PENDING_END = 1 << 4 };
 
 struct console {
