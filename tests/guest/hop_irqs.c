@@ -7,7 +7,13 @@
 #include "tests/guest/lib/its.h"
 
 enum { HOLD = 2, SGI = 3, PPI = 20, PTIMER = 30, SPI = 96, EDGE = 97, EVENTS = 4, TIMER_MS = 20 };
-enum { ISPENDR = 0x200, GICR_SGI_FRAME = 0x10000, GAP_MS = 5000 };
+enum {
+	ICFGR = 0xc00,
+	LEVELS = 128, /* and the 15 after it */
+	ISPENDR = 0x200,
+	GICR_SGI_FRAME = 0x10000,
+	GAP_MS = 5000
+};
 
 static u64 itt[EVENTS] __attribute__((aligned(256)));
 static volatile unsigned int came[128], lpis[EVENTS], others;
@@ -97,6 +103,8 @@ static void judge(void)
 	for (unsigned int i = 0; i < 128; i++)
 		others += came[i];
 	check(!others, "no other", "%u at %u", others, hop);
+	check(!r32(GICD + ICFGR + LEVELS / 4), "all level", "%x at %u",
+	      r32(GICD + ICFGR + LEVELS / 4), hop);
 }
 
 static void hop_once(void)
@@ -122,6 +130,7 @@ static void init(void)
 	for (unsigned int i = 0; i < KINDS; i++)
 		gic_enable(0, kinds[i], kinds[i] == EDGE);
 	gic_enable(0, HOLD, true);
+	w32(GICD + ICFGR + LEVELS / 4, 0);
 	if (!its)
 		return;
 	its_init();
