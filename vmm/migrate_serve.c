@@ -186,10 +186,11 @@ enum migrate_end migrate_recover(struct sender *s, struct fail *fail)
 
 	if (!err)
 		err = greet_again(s, fail);
-	s->runs_there |= !err;
-	count_left(s);
-	if (!err)
+	if (!err) {
+		s->runs_there = true;
+		count_left(s);
 		err = sender_serve(s, WORD_COMPLETE, fail);
+	}
 	sender_end(s);
 	return err ? MIGRATE_PAUSED : MIGRATE_MOVED;
 }

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -24,6 +25,7 @@ static struct {
 	bool on;
 	long left; /* allocations until one fails */
 	long live; /* allocated and not freed since it is on */
+	_Atomic bool *refused; /* set when one has failed, where the test has put something here */
 } scarce;
 
 void *__libc_malloc(size_t size);
@@ -32,7 +34,7 @@ void *__libc_realloc(void *ptr, size_t size);
 void __libc_free(void *ptr);
 
 /* `n` allocations go well, and no more. */
-static void scarce_begin(unsigned int n)
+static inline void scarce_begin(unsigned int n)
 {
 	scarce.left = n;
 	scarce.live = 0;
@@ -40,7 +42,7 @@ static void scarce_begin(unsigned int n)
 }
 
 /* How many are not freed. */
-static long scarce_end(void)
+static inline long scarce_end(void)
 {
 	scarce.on = false;
 	return scarce.live;
@@ -50,6 +52,8 @@ static bool scarce_refuses(void)
 {
 	if (!scarce.on || scarce.left-- > 0)
 		return false;
+	if (scarce.refused)
+		*scarce.refused = true;
 	errno = ENOMEM;
 	return true;
 }

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/fake/held.h"
 #include "vmm/control.h"
 #include "vmm/control_client.h"
 #include "vmm/control_dir.h"
@@ -374,15 +375,6 @@ START_TEST(adopted)
 }
 END_TEST
 
-static unsigned int open_fds(void)
-{
-	unsigned int n = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
 /* Sends a line and descriptors, as many as the message says. */
 static void say_files(int fd, const char *line, const int *fds, unsigned int n)
 {
@@ -410,30 +402,30 @@ START_TEST(descriptors)
 	unsigned int before;
 
 	hear(fd, buf, sizeof(buf));
-	before = open_fds();
+	before = held_fds();
 	say_files(fd, "{\"command\":\"save\"}\n", fds, 2);
 	hear(fd, buf, sizeof(buf));
 	ck_assert_str_eq(buf, "{\"ok\":true}\n");
 	ck_assert_uint_eq(saved.n, 2);
 	/* One was taken, the other is closed. */
-	ck_assert_uint_eq(open_fds(), before + 1);
+	ck_assert_uint_eq(held_fds(), before + 1);
 	close(taken);
 	/* A request has those that came with it, and no request more than it can have. */
 	say_files(fd, "{\"command\":\"status\"}\n", fds, 6);
 	say(fd, "{\"command\":\"save\"}\n", 19);
 	ck_assert_uint_eq(saved.n, 0);
-	ck_assert_uint_eq(open_fds(), before);
+	ck_assert_uint_eq(held_fds(), before);
 	say_files(fd, "{\"command\":\"sa", fds, 2);
 	say_files(fd, "ve\"}\n", fds, 2);
 	ck_assert_uint_eq(saved.n, CONTROL_FILES_MAX);
 	close(taken);
-	ck_assert_uint_eq(open_fds(), before);
+	ck_assert_uint_eq(held_fds(), before);
 	/* Of a client that goes in the middle of a line. */
 	say_files(fd, "{", fds, 2);
-	ck_assert_uint_eq(open_fds(), before + 2);
+	ck_assert_uint_eq(held_fds(), before + 2);
 	close(fd);
 	run_loop();
-	ck_assert_uint_eq(open_fds(), before - 2);
+	ck_assert_uint_eq(held_fds(), before - 2);
 }
 END_TEST
 

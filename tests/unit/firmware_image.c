@@ -2,7 +2,6 @@
 #include "firmware/image.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/fake/held.h"
 #include "tests/fake/kernel.h"
 
 enum { LEN = 0x8000, MIB = 1 << 20 };
@@ -19,27 +19,15 @@ static uint8_t image[LEN];
 static struct boot_image img;
 static struct fail fail;
 
-static unsigned int open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 /* Neither descriptors nor children stay behind, whatever the outcome. */
 static int try(const char *path, bool flat, uint64_t limit)
 {
-	unsigned int before = open_fds();
+	unsigned int before = held_fds();
 	int err;
 
 	memset(&fail, 0, sizeof(fail));
 	err = image_open(path, flat, limit, &img, &fail);
-	ck_assert_uint_eq(open_fds(), before + (err ? 0 : 1));
+	ck_assert_uint_eq(held_fds(), before + (err ? 0 : 1));
 	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
 	ck_assert_int_eq(errno, ECHILD);
 	if (err) {

@@ -5,17 +5,19 @@
  * and nothing leaks.
  */
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
+#include "tests/fake/held.h"
 #include "tests/fake/migrate.h"
+#include "tests/fake/scarce.h"
+#include "vmm/migrate_priv.h"
 
 static const struct fake_plan calm = { .silence_ms = 20000, .downtime_ns = 20000000000 };
 
@@ -30,50 +32,15 @@ static void check_moved(const struct fake_result *r)
 
 /* --- no memory --------------------------------------------------------------------------------- */
 
-/* The sanitizers have allocators of their own in this place. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define HAVE_COUNTED_ALLOCATIONS 1
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *old, size_t size);
-
+#if SCARCE_MEMORY
 static bool starve_destination;
-static long starve_at; /* the allocation of that side's process from which on there are no more */
-static long left = -1; /* of this process; below 0: any number */
-static atomic_bool *starved; /* in memory that all processes share */
-
-static bool refuse(void)
-{
-	if (left < 0)
-		return false;
-	if (left) {
-		left--;
-		return false;
-	}
-	atomic_store(starved, true);
-	errno = ENOMEM;
-	return true;
-}
-
-void *malloc(size_t size)
-{
-	return refuse() ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t n, size_t size)
-{
-	return refuse() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-	return refuse() ? NULL : __libc_realloc(old, size);
-}
+static unsigned int
+	starve_at; /* the allocation of that side's process from which on there are no more */
 
 static void starve(bool destination)
 {
-	left = destination == starve_destination ? starve_at : -1;
+	if (destination == starve_destination)
+		scarce_begin(starve_at);
 }
 
 /* Whoever has no memory gives up, and says so, or goes on: never both, never neither. */
@@ -81,39 +48,75 @@ static void check_starved(const struct fake_result *r)
 {
 	const struct fake_side *s = &r->source, *d = &r->destination;
 
-	ck_assert_msg(s->ended && d->ended, "allocation %ld: one has crashed", starve_at);
-	ck_assert_msg(s->runs != d->runs, "allocation %ld: source %d, %s; destination %d, %s",
+	ck_assert_msg(s->ended && d->ended, "allocation %u: one has crashed", starve_at);
+	ck_assert_msg(s->runs != d->runs, "allocation %u: source %d, %s; destination %d, %s",
 		      starve_at, s->end, s->fail.text, d->end, d->fail.text);
 	ck_assert(!d->runs || r->gave_up);
-	ck_assert_msg(!s->runs || s->fail.text[0], "allocation %ld: silent", starve_at);
+	ck_assert_msg(!s->runs || s->fail.text[0], "allocation %u: silent", starve_at);
 }
 
 START_TEST(no_more_memory)
 {
 	struct fake_plan plan = calm;
 	struct fake_result r;
+	_Atomic bool *starved; /* in memory that all processes share */
 	unsigned int stayed = 0;
 
 	starved = mmap(NULL, sizeof(*starved), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		       -1, 0);
 	ck_assert_ptr_ne(starved, MAP_FAILED);
+	scarce.refused = starved;
 	starve_destination = _i;
 	plan.begins = starve;
 	for (starve_at = 0;; starve_at++) {
-		atomic_store(starved, false);
+		*starved = false;
 		fake_migrate(&plan, &r);
-		if (!atomic_load(starved))
+		if (!*starved)
 			break;
 		check_starved(&r);
 		stayed += r.source.runs;
 	}
 	check_moved(&r);
 	ck_assert_uint_ge(stayed, 4);
+	scarce.refused = NULL;
 	munmap(starved, sizeof(*starved));
 }
 END_TEST
-#else
-#define HAVE_COUNTED_ALLOCATIONS 0
+
+/* Nor when a lost link is recovered: all the memory that there is stays here, and is asked for again. */
+START_TEST(no_more_memory_to_recover)
+{
+	enum { SIZE = 1 << 20 };
+	uint8_t *ram = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct guest_mem mem = { 0 };
+	_Atomic bool starved = true;
+	unsigned int n;
+
+	ck_assert_ptr_ne(ram, MAP_FAILED);
+	guest_mem_add(&mem, 0x40000000, SIZE, ram);
+	scarce.refused = &starved;
+	for (n = 0; starved; n++) {
+		struct sender s = { .mem = &mem, .stop_fd = -1, .silence_ms = 10000 };
+		struct fail fail = { 0 };
+		enum migrate_end end;
+		int link[2];
+
+		ck_assert(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, link));
+		close(link[1]);
+		s.in = s.out = link[0];
+		starved = false;
+		scarce_begin(n);
+		end = migrate_recover(&s, &fail);
+		ck_assert_int_eq(scarce_end(), 0);
+		ck_assert_int_eq(end, MIGRATE_PAUSED);
+		ck_assert(fail.text[0] && !s.runs_there);
+		close(link[0]);
+	}
+	ck_assert_uint_ge(n, 3);
+	scarce.refused = NULL;
+	munmap(ram, SIZE);
+}
+END_TEST
 #endif
 
 /* --- interrupted ------------------------------------------------------------------------------- */
@@ -159,27 +162,14 @@ END_TEST
 
 /* --- a thousand times -------------------------------------------------------------------------- */
 
-static unsigned int entries(const char *of)
-{
-	DIR *dir = opendir(of);
-	unsigned int n = 0;
-
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 /* Well, or given up in one of these places. */
 static const char *const ends[] = { NULL, NULL, "begin", "make", "stop", "load" };
 enum { ENDS = sizeof(ends) / sizeof(ends[0]), WARM = 100, TIMES = 1000 };
 
 START_TEST(nothing_leaks)
 {
-	unsigned int fds = 0, threads = 0;
-	size_t bytes = 0;
+	struct held warm = { 0 };
 
-	signal(SIGPIPE, SIG_IGN);
 	for (unsigned int i = 1; i <= TIMES; i++) {
 		struct fake_plan plan = calm;
 		struct fake_result r;
@@ -189,15 +179,10 @@ START_TEST(nothing_leaks)
 		ck_assert(r.source.runs != r.destination.runs);
 		ck_assert_msg(r.destination.runs == !plan.fails, "source %s, destination %s",
 			      r.source.fail.text, r.destination.fail.text);
-		if (i != WARM)
-			continue;
-		fds = entries("/proc/self/fd");
-		threads = entries("/proc/self/task");
-		bytes = mallinfo2().uordblks;
+		if (i == WARM)
+			warm = held_now();
 	}
-	ck_assert_uint_eq(entries("/proc/self/fd"), fds);
-	ck_assert_uint_eq(entries("/proc/self/task"), threads);
-	ck_assert_uint_eq(mallinfo2().uordblks, bytes);
+	held_same(&warm);
 }
 END_TEST
 
@@ -208,9 +193,11 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	signal(SIGPIPE, SIG_IGN);
 	tcase_set_timeout(tc, 600);
-#if HAVE_COUNTED_ALLOCATIONS
+#if SCARCE_MEMORY
 	tcase_add_loop_test(tc, no_more_memory, 0, 2);
+	tcase_add_test(tc, no_more_memory_to_recover);
 #endif
 	tcase_add_test(tc, interrupted_all_the_time);
 	tcase_add_test(tc, nothing_leaks);
