@@ -5,14 +5,10 @@
  * below.
  */
 #include <fcntl.h>
-#include <linux/kvm.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
+
+#include "tests/bench/bare.h"
 
 enum { RAM = 0x40000000, RAM_SIZE = 0x200000, STOLEN_TIME = RAM + 0x100000, UART = 0x09000000 };
 
@@ -26,36 +22,18 @@ static const uint32_t reads[] = {
 };
 static const uint32_t str_w2 = 0xb9000022; /* str w2, [x1] */
 
-static int try(const char *what, int ret)
-{
-	if (ret >= 0)
-		return ret;
-	perror(what);
-	exit(1);
-}
-
-static void set_reg(int vcpu, uint64_t index, uint64_t value)
-{
-	struct kvm_one_reg reg = {
-		.id = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | index,
-		.addr = (uintptr_t)&value,
-	};
-
-	try("SET_ONE_REG", ioctl(vcpu, KVM_SET_ONE_REG, &reg));
-}
-
 static void set_attr(int fd, uint32_t group, uint64_t attr, uint64_t value)
 {
 	struct kvm_device_attr a = { .group = group, .attr = attr, .addr = (uintptr_t)&value };
 
-	try("SET_DEVICE_ATTR", ioctl(fd, KVM_SET_DEVICE_ATTR, &a));
+	must("SET_DEVICE_ATTR", ioctl(fd, KVM_SET_DEVICE_ATTR, &a));
 }
 
 static int make_gic(int vm)
 {
 	struct kvm_create_device dev = { .type = KVM_DEV_TYPE_ARM_VGIC_V3 };
 
-	try("vGICv3", ioctl(vm, KVM_CREATE_DEVICE, &dev));
+	must("vGICv3", ioctl(vm, KVM_CREATE_DEVICE, &dev));
 	set_attr((int)dev.fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, 0x08000000);
 	set_attr((int)dev.fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST, 0x080a0000);
 	return (int)dev.fd;
@@ -74,25 +52,25 @@ static void make_ram(int vm, int writes)
 	memcpy(ram, reads, sizeof(reads));
 	if (writes)
 		ram[0] = str_w2;
-	try("memory", ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot));
+	must("memory", ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot));
 }
 
 static int make_vcpu(int vm)
 {
 	struct kvm_vcpu_init init;
-	int vcpu = try("CREATE_VCPU", ioctl(vm, KVM_CREATE_VCPU, 0));
+	int vcpu = must("CREATE_VCPU", ioctl(vm, KVM_CREATE_VCPU, 0));
 	int sve = KVM_ARM_VCPU_SVE;
 
-	try("PREFERRED_TARGET", ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init));
+	must("PREFERRED_TARGET", ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init));
 	init.features[0] |= 1u << KVM_ARM_VCPU_PSCI_0_2;
 	if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_ARM_SVE) > 0)
 		init.features[0] |= 1u << KVM_ARM_VCPU_SVE;
 	if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_ARM_PTRAUTH_ADDRESS) > 0)
 		init.features[0] |=
 			1u << KVM_ARM_VCPU_PTRAUTH_ADDRESS | 1u << KVM_ARM_VCPU_PTRAUTH_GENERIC;
-	try("VCPU_INIT", ioctl(vcpu, KVM_ARM_VCPU_INIT, &init));
+	must("VCPU_INIT", ioctl(vcpu, KVM_ARM_VCPU_INIT, &init));
 	if (init.features[0] & 1u << KVM_ARM_VCPU_SVE)
-		try("VCPU_FINALIZE", ioctl(vcpu, KVM_ARM_VCPU_FINALIZE, &sve));
+		must("VCPU_FINALIZE", ioctl(vcpu, KVM_ARM_VCPU_FINALIZE, &sve));
 	if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_STEAL_TIME) > 0)
 		set_attr(vcpu, KVM_ARM_VCPU_PVTIME_CTRL, KVM_ARM_VCPU_PVTIME_IPA, STOLEN_TIME);
 	return vcpu;
@@ -100,8 +78,8 @@ static int make_vcpu(int vm)
 
 int main(int argc, char **argv)
 {
-	int kvm = try("/dev/kvm", open("/dev/kvm", O_RDWR));
-	int vm = try("CREATE_VM", ioctl(kvm, KVM_CREATE_VM, 0));
+	int kvm = must("/dev/kvm", open("/dev/kvm", O_RDWR));
+	int vm = must("CREATE_VM", ioctl(kvm, KVM_CREATE_VM, 0));
 	int gic = make_gic(vm), vcpu;
 	struct kvm_run *run;
 
@@ -116,7 +94,7 @@ int main(int argc, char **argv)
 	set_reg(vcpu, KVM_REG_ARM_CORE_REG(regs.regs[1]), UART);
 	set_reg(vcpu, KVM_REG_ARM_CORE_REG(regs.pc), RAM);
 	do
-		try("KVM_RUN", ioctl(vcpu, KVM_RUN, 0));
+		must("KVM_RUN", ioctl(vcpu, KVM_RUN, 0));
 	while (run->exit_reason == KVM_EXIT_MMIO);
 	return run->exit_reason != KVM_EXIT_SYSTEM_EVENT;
 }
