@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tests/fake/kvm.h"
+#include "tests/fake/suite.h"
 #include "vmm/coalesce.h"
 
 /* KVM's ring of stores, with the kernel's side played here. */
@@ -143,8 +144,6 @@ int main(void)
 {
 	Suite *suite = suite_create("coalesce");
 	TCase *tc = tcase_create("ring");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, ring_goes_round);
@@ -152,9 +151,5 @@ int main(void)
 	tcase_add_test(tc, vm_goes);
 	tcase_add_test(tc, hosts_without);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

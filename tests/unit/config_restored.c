@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/config.h"
 
 static struct config cfg;
@@ -63,17 +64,11 @@ int main(void)
 {
 	Suite *suite = suite_create("config_restored");
 	TCase *tc = tcase_create("config_restored");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, needs_no_kernel);
 	tcase_add_test(tc, names_that_lead_elsewhere);
 	tcase_add_test(tc, sizes);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/control.h"
 #include "vmm/control_dir.h"
 #include "vmm/core/backlog.h"
@@ -434,8 +435,6 @@ int main(void)
 {
 	Suite *suite = suite_create("control_console");
 	TCase *tc = tcase_create("console");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -451,9 +450,5 @@ int main(void)
 	tcase_add_test(tc, last_words);
 	tcase_add_test(tc, random_bytes);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

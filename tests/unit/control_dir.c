@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/control_dir.h"
 
 static char base[64], folder[96];
@@ -265,8 +266,6 @@ int main(void)
 {
 	Suite *suite = suite_create("control_dir");
 	TCase *tc = tcase_create("folder");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -279,9 +278,5 @@ int main(void)
 	tcase_add_test(tc, long_paths);
 	tcase_add_test(tc, which_folder);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/control_print.h"
 
 static char shown[4096];
@@ -85,15 +86,9 @@ int main(void)
 {
 	Suite *suite = suite_create("control_print");
 	TCase *tc = tcase_create("print");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tc, one_answer, 0, NANSWERS);
 	tcase_add_test(tc, plain_text);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/control.h"
 
 struct machine {
@@ -338,8 +339,6 @@ int main(void)
 {
 	Suite *suite = suite_create("control_proto");
 	TCase *tc = tcase_create("protocol");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, NULL);
@@ -353,9 +352,5 @@ int main(void)
 	tcase_add_test(tc, small_reply);
 	tcase_add_test(tc, mutations);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/fake/held.h"
+#include "tests/fake/suite.h"
 #include "vmm/control.h"
 #include "vmm/control_client.h"
 #include "vmm/control_dir.h"
@@ -485,8 +486,6 @@ int main(void)
 {
 	Suite *suite = suite_create("control_server");
 	TCase *tc = tcase_create("server");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -503,9 +502,5 @@ int main(void)
 	tcase_add_test(tc, end_of_the_machine);
 	tcase_add_test(tc, client_library);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/fake/scarce.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/fdt.h"
 #include "vmm/core/loop.h"
@@ -197,8 +198,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_alloc");
 	TCase *tc = tcase_create("failing creation");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 #if SCARCE_MEMORY
@@ -206,9 +205,5 @@ int main(void)
 #endif
 	tcase_add_loop_test(tc, nth_descriptor_fails, 0, NKINDS);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/backlog.h"
 #include "vmm/core/loop.h"
 
@@ -205,8 +206,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_backlog");
 	TCase *tc = tcase_create("backlog");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -216,9 +215,5 @@ int main(void)
 	tcase_add_test(tc, told_once);
 	tcase_add_test(tc, racing_writer);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

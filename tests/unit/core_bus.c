@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/bus.h"
 
 /* A device that notes its last access and that its lock was held. */
@@ -390,8 +391,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_bus");
 	TCase *tc = tcase_create("bus");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -406,9 +405,5 @@ int main(void)
 	tcase_add_test(tc, doorbell_capacity);
 	tcase_add_test(tc, doorbells_come_and_go_under_load);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

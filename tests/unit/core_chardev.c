@@ -14,6 +14,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/loop.h"
 
@@ -685,8 +686,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_chardev");
 	TCase *tc = tcase_create("chardev");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -711,9 +710,5 @@ int main(void)
 	tcase_add_loop_test(tc, both_ways_on_one_descriptor, 1, 3);
 	tcase_add_test(tc, reconnect);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

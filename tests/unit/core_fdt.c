@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 #include "vmm/core/irq.h"
 
@@ -159,8 +160,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_fdt");
 	TCase *tc = tcase_create("fdt");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, every_kind_of_property);
@@ -168,9 +167,5 @@ int main(void)
 	tcase_add_test(tc, grows);
 	tcase_add_test(tc, errors_stick);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

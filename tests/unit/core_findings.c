@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/findings.h"
 
 START_TEST(each_is_a_line)
@@ -61,14 +62,9 @@ int main(void)
 {
 	Suite *suite = suite_create("findings");
 	TCase *tc = tcase_create("findings");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, each_is_a_line);
 	tcase_add_loop_test(tc, allowed, 0, (int)(sizeof(allowances) / sizeof(allowances[0])));
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

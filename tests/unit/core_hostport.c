@@ -12,6 +12,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/hostport.h"
 #include "vmm/core/log.h"
 #include "vmm/core/loop.h"
@@ -510,8 +511,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_hostport");
 	TCase *tc = tcase_create("hostport");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -531,9 +530,5 @@ int main(void)
 	tcase_add_test(tc, pty_link);
 	tcase_add_test(tc, words);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/json.h"
 
 /* On the heap, of exactly the text's size, where the sanitizers see what lies beyond. */
@@ -388,8 +389,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_json");
 	TCase *tc = tcase_create("json");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, members_by_key);
@@ -406,9 +405,5 @@ int main(void)
 	tcase_add_test(tc, printed_within_the_columns);
 	tcase_add_test(tc, writing_other_values);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/device.h"
 #include "vmm/core/fail.h"
 #include "vmm/core/log.h"
@@ -147,8 +148,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_log");
 	TCase *tc = tcase_create("log, fail, device");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -160,9 +159,5 @@ int main(void)
 	tcase_add_test(tc, first_failure_stays);
 	tcase_add_test(tc, device_common_part);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/loop.h"
 
 static struct loop *loop;
@@ -759,8 +760,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_loop");
 	TCase *tc = tcase_create("loop");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -786,9 +785,5 @@ int main(void)
 	tcase_add_test(tc, storm_of_short_lived_sources);
 	tcase_add_test(tc, no_post_is_lost);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

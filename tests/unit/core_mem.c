@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/mem.h"
 
 /*
@@ -395,8 +396,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_mem");
 	TCase *tc = tcase_create("mem");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, ranges_match_the_model, 0, NLAYOUTS);
@@ -411,9 +410,5 @@ int main(void)
 	tcase_add_test(tc, writes_mark_and_reads_do_not);
 	tcase_add_test(tc, dirty_reaches_the_last_byte);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

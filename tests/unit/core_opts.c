@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/opts.h"
 
 struct conf {
@@ -332,8 +333,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_opts");
 	TCase *tc = tcase_create("opts");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, good_lines, 0, NGOOD);
@@ -346,9 +345,5 @@ int main(void)
 	tcase_add_test(tc, help_is_aligned_and_fits);
 	tcase_add_test(tc, man_page_entries);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/config.h"
 #include "vmm/core/opts.h"
 
@@ -421,8 +422,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_opts_file");
 	TCase *tc = tcase_create("file");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -435,9 +434,5 @@ int main(void)
 	tcase_add_loop_test(tc, printed_and_read_back, 0, 5);
 	tcase_add_test(tc, printed_text);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

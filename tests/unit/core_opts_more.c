@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/opts.h"
 
 struct conf {
@@ -139,8 +140,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_opts_more");
 	TCase *tc = tcase_create("opts");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, all_tables_are_looked_at);
@@ -149,9 +148,5 @@ int main(void)
 	tcase_add_loop_test(tc, time_words, 0, NTIMES);
 	tcase_add_loop_test(tc, single_options, 0, NSETTINGS);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

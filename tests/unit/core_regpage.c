@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 
 #include "tests/fake/kvm.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/regpage.h"
 #include "vmm/pages.h"
 
@@ -210,8 +211,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_regpage");
 	TCase *tc = tcase_create("windows");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, bytes);
 	tcase_add_test(tc, hiding_nests);
@@ -222,9 +221,5 @@ int main(void)
 	tcase_add_test(tc, kernel_refuses);
 	tcase_add_test(tc, hosts_without);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/state.h"
 
 struct thing {
@@ -342,8 +343,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_state");
 	TCase *tc = tcase_create("state");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, round_trip);
@@ -356,9 +355,5 @@ int main(void)
 	tcase_add_test(tc, values_out_of_range);
 	tcase_add_test(tc, checks_and_leftovers);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/stream.h"
 
 enum { TOTAL = 300000 };
@@ -254,8 +255,6 @@ int main(void)
 {
 	Suite *suite = suite_create("core_stream");
 	TCase *tc = tcase_create("stream");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	signal(SIGPIPE, SIG_IGN);
@@ -267,9 +266,5 @@ int main(void)
 	tcase_add_test(tc, crc_known_values);
 	tcase_add_test(tc, crc_matches_the_definition);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

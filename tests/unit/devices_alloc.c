@@ -14,6 +14,7 @@
 #include "tests/fake/board.h"
 #include "tests/fake/kernel.h"
 #include "tests/fake/scarce.h"
+#include "tests/fake/suite.h"
 
 /*
  * Whatever is created or opened, the nth allocation or descriptor fails, for every n until none
@@ -159,8 +160,6 @@ int main(void)
 {
 	Suite *suite = suite_create("devices_alloc");
 	TCase *tc = tcase_create("alloc");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 #if SCARCE_MEMORY
@@ -168,8 +167,5 @@ int main(void)
 #endif
 	tcase_add_test(tc, test_nth_descriptor_fails);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

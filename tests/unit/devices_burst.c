@@ -10,6 +10,7 @@
 
 #include "devices/pl011.h"
 #include "tests/fake/board.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/stores.h"
 
@@ -480,8 +481,6 @@ int main(void)
 {
 	Suite *suite = suite_create("devices_burst");
 	TCase *tc = tcase_create("burst");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
@@ -500,9 +499,5 @@ int main(void)
 	tcase_add_test(tc, destroy);
 	tcase_add_test(tc, beside_the_loop);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/fake/board.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 #include "vmm/core/json.h"
 #include "vmm/core/state.h"
@@ -638,8 +639,6 @@ int main(void)
 {
 	Suite *suite = suite_create("devices_gicv2");
 	TCase *tc = tcase_create("gicv2");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_identity);
@@ -662,8 +661,5 @@ int main(void)
 	tcase_add_test(tc, test_largest);
 	tcase_add_test(tc, test_bad_creation);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

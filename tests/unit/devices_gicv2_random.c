@@ -8,6 +8,7 @@
 #include "devices/gicv2.h"
 #include "tests/fake/board.h"
 #include "tests/fake/gicv2_ref.h"
+#include "tests/fake/suite.h"
 
 enum { CPUIF = 0x10000 };
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -306,14 +307,9 @@ int main(void)
 {
 	Suite *suite = suite_create("devices_gicv2_random");
 	TCase *tc = tcase_create("random");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_loop_test(tc, test_random, 0, sizeof(machines) / sizeof(machines[0]));
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "devices/gicv2m.h"
 #include "tests/fake/board.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 
 enum { TYPER = 0x8, IIDR = 0xfcc, SPIS = 4, FIRST = 48 + 32 };
@@ -165,8 +166,6 @@ int main(void)
 {
 	Suite *suite = suite_create("devices_gicv2m");
 	TCase *tc = tcase_create("gicv2m");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_identity);
@@ -177,8 +176,5 @@ int main(void)
 	tcase_add_test(tc, test_describe);
 	tcase_add_test(tc, test_bad_creation);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "tests/fake/board.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/state.h"
 
 enum { DIR = 0x400, IS = 0x404, IBE = 0x408, IEV = 0x40c, IE = 0x410 };
@@ -243,8 +244,6 @@ int main(void)
 {
 	Suite *suite = suite_create("devices_gpio");
 	TCase *tc = tcase_create("gpio");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_identity);
@@ -260,8 +259,5 @@ int main(void)
 	tcase_add_test(tc, test_hostile_state);
 	tcase_add_test(tc, test_no_place);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

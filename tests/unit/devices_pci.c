@@ -8,6 +8,7 @@
 
 #include "devices/pci.h"
 #include "tests/fake/board.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 
 enum { WINDOW_SIZE = 0x1000000, FUNCS = 5, VECTORS = 40, BAR_SIZE = 0x4000, MSIX_BAR = 1 };
@@ -524,8 +525,6 @@ int main(void)
 {
 	Suite *suite = suite_create("devices_pci");
 	TCase *tc = tcase_create("pci");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_enumeration);
@@ -543,8 +542,5 @@ int main(void)
 	tcase_add_test(tc, test_describe);
 	tcase_add_test(tc, test_no_place);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/fake/board.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/state.h"
 
@@ -559,8 +560,6 @@ int main(void)
 {
 	Suite *suite = suite_create("devices_pl011");
 	TCase *tc = tcase_create("pl011");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 30);
@@ -584,8 +583,5 @@ int main(void)
 	tcase_add_loop_test(tc, test_hostile_state, 0, 12);
 	tcase_add_test(tc, test_no_place);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

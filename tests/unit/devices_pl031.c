@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "tests/fake/board.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/state.h"
 
 enum {
@@ -247,8 +248,6 @@ int main(void)
 {
 	Suite *suite = suite_create("devices_pl031");
 	TCase *tc = tcase_create("pl031");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 20);
@@ -264,8 +263,5 @@ int main(void)
 	tcase_add_test(tc, test_loaded_alarms);
 	tcase_add_test(tc, test_no_place);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/fake/board.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 #include "vmm/core/state.h"
 
@@ -145,8 +146,6 @@ int main(void)
 {
 	Suite *s = suite_create("devices_vmgenid");
 	TCase *tc = tcase_create("all");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, each_has_its_own);
@@ -157,9 +156,5 @@ int main(void)
 	tcase_add_test(tc, described);
 	tcase_add_test(tc, no_place);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

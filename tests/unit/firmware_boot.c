@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/fake/kernel.h"
+#include "tests/fake/suite.h"
 
 static const uint64_t MIB = 1ULL << 20, GIB = 1ULL << 30, RAM = 0x40000000;
 
@@ -342,8 +343,6 @@ int main(void)
 {
 	Suite *suite = suite_create("firmware_boot");
 	TCase *tc = tcase_create("boot");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -359,8 +358,5 @@ int main(void)
 	tcase_add_test(tc, test_refusals);
 	tcase_add_test(tc, test_close_unopened);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 #include "devices/pl031.h"
 #include "tests/fake/board.h"
 #include "tests/fake/kernel.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 
 static struct board board;
@@ -305,8 +306,6 @@ int main(void)
 {
 	Suite *suite = suite_create("firmware_dtb");
 	TCase *tc = tcase_create("dtb");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_root);
@@ -317,8 +316,5 @@ int main(void)
 	tcase_add_test(tc, test_dtc);
 	tcase_add_test(tc, test_too_large);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 
 #include "tests/fake/held.h"
 #include "tests/fake/kernel.h"
+#include "tests/fake/suite.h"
 
 enum { LEN = 0x8000, MIB = 1 << 20 };
 
@@ -493,8 +494,6 @@ int main(void)
 {
 	Suite *suite = suite_create("firmware_image");
 	TCase *tc = tcase_create("image");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, kernel_setup, kernel_teardown);
 	tcase_set_timeout(tc, 60);
@@ -517,8 +516,5 @@ int main(void)
 	tcase_add_test(tc, test_bad_files);
 	tcase_add_test(tc, test_shrinking_file);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "arch/arm64/gic_plan.h"
 #include "arch/arm64/gic_table.h"
 #include "arch/arm64/layout.h"
+#include "tests/fake/suite.h"
 
 /* --- the table -------------------------------------------------------------------------------- */
 
@@ -416,8 +417,6 @@ int main(void)
 {
 	Suite *s = suite_create("gic_layout");
 	TCase *t = tcase_create("gic_layout");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 60);
@@ -431,8 +430,5 @@ int main(void)
 	tcase_add_test(t, plan_256);
 	tcase_add_test(t, choices);
 	tcase_add_test(t, gicv2_has_eight_cpus);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -8,6 +8,7 @@
 
 #include "firmware/inject.h"
 #include "tests/fake/firmware.h"
+#include "tests/fake/suite.h"
 
 /* --inject: the grammar, whose turn it is, and what a caller sees. */
 
@@ -354,8 +355,6 @@ int main(void)
 {
 	Suite *s = suite_create("inject_rules");
 	TCase *t = tcase_create("inject");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, NULL);
@@ -371,8 +370,5 @@ int main(void)
 	tcase_add_test(t, calls_that_do_not_happen);
 	tcase_add_test(t, no_random_bits_come_with_an_error);
 	tcase_add_test(t, another_service);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include "tests/fake/board.h"
 #include "tests/fake/its.h"
 #include "tests/fake/scarce.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/state.h"
 
 /*
@@ -175,8 +176,6 @@ int main(void)
 {
 	Suite *suite = suite_create("its_alloc");
 	TCase *tc = tcase_create("its");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -187,8 +186,5 @@ int main(void)
 	tcase_add_test(tc, nth_allocation_of_a_device);
 #endif
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

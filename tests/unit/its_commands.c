@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/fake/its.h"
+#include "tests/fake/suite.h"
 
 /* Each command of the ITS: what it does, what the sink hears of it, and each of its errors. */
 
@@ -556,15 +557,10 @@ int main(void)
 	};
 	Suite *suite = suite_create("its_commands");
 	TCase *tc = tcase_create("its");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_test(tc, tests[i]);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "tests/fake/board.h"
 #include "tests/fake/its.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 #include "vmm/core/json.h"
 #include "vmm/core/state.h"
@@ -689,16 +690,11 @@ int main(void)
 	};
 	Suite *suite = suite_create("its_frame");
 	TCase *tc = tcase_create("its");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_test(tc, tests[i]);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/fake/its.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/state.h"
 
 /*
@@ -315,14 +316,9 @@ int main(void)
 {
 	Suite *suite = suite_create("its_random");
 	TCase *tc = tcase_create("its");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 580);
 	tcase_add_test(tc, random_streams);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/fake/migrate.h"
+#include "tests/fake/suite.h"
 
 /* Patient: nothing is late unless a test makes it so. */
 static const struct fake_plan calm = { .silence_ms = 20000, .downtime_ns = 20000000000 };
@@ -247,8 +248,6 @@ int main(void)
 {
 	Suite *suite = suite_create("migrate");
 	TCase *tc = tcase_create("migrate");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 600);
 	tcase_add_test(tc, moves);
@@ -261,9 +260,5 @@ int main(void)
 	tcase_add_loop_test(tc, who_stops_for_a_while_goes_on, 0, 2);
 	tcase_add_loop_test(tc, whose_it_is, 0, sizeof(moments) / sizeof(moments[0]));
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

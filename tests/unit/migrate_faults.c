@@ -17,6 +17,7 @@
 #include "tests/fake/held.h"
 #include "tests/fake/migrate.h"
 #include "tests/fake/scarce.h"
+#include "tests/fake/suite.h"
 #include "vmm/migrate_priv.h"
 
 static const struct fake_plan calm = { .silence_ms = 20000, .downtime_ns = 20000000000 };
@@ -190,8 +191,6 @@ int main(void)
 {
 	Suite *suite = suite_create("migrate_faults");
 	TCase *tc = tcase_create("migrate_faults");
-	SRunner *runner;
-	int failed;
 
 	signal(SIGPIPE, SIG_IGN);
 	tcase_set_timeout(tc, 600);
@@ -202,9 +201,5 @@ int main(void)
 	tcase_add_test(tc, interrupted_all_the_time);
 	tcase_add_test(tc, nothing_leaks);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

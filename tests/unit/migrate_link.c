@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/migrate_link.h"
 
 static char folder[40], path[80], uri[100];
@@ -367,8 +368,6 @@ int main(void)
 {
 	Suite *suite = suite_create("migrate_link");
 	TCase *tc = tcase_create("migrate_link");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -384,9 +383,5 @@ int main(void)
 	tcase_add_test(tc, interrupted_all_the_time);
 	tcase_add_test(tc, interrupted_while_it_waits);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/migrate_priv.h"
 
 /*
@@ -630,8 +631,6 @@ int main(void)
 {
 	Suite *suite = suite_create("migrate_postcopy");
 	TCase *tc = tcase_create("migrate_postcopy");
-	SRunner *runner;
-	int failed;
 
 	signal(SIGPIPE, SIG_IGN);
 	tcase_set_timeout(tc, 120);
@@ -646,9 +645,5 @@ int main(void)
 	tcase_add_loop_test(tc, a_wrong_page_ends_it, 0, sizeof(pages) / sizeof(pages[0]));
 	tcase_add_test(tc, wrong_lists_are_refused);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/migrate_sum.h"
 
 /* The vectors of its authors: key 00 01 ... 0f, data of so many bytes 00 01 ... */
@@ -52,15 +53,9 @@ int main(void)
 {
 	Suite *suite = suite_create("migrate_sum");
 	TCase *tc = tcase_create("migrate_sum");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tc, vectors_hold, 0, sizeof(vectors) / sizeof(vectors[0]));
 	tcase_add_test(tc, every_bit_and_the_key_count);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "arch/arm64/mmio_decode.h"
+#include "tests/fake/suite.h"
 
 #ifdef __aarch64__
 #define TOOL ""
@@ -468,8 +469,6 @@ int main(void)
 {
 	Suite *s = suite_create("mmio_decode");
 	TCase *t = tcase_create("mmio_decode");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 60);
@@ -478,8 +477,5 @@ int main(void)
 	tcase_add_test(t, descriptions);
 	tcase_add_test(t, extension);
 	tcase_add_test(t, register_offsets);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/arm64/pagetable.h"
+#include "tests/fake/suite.h"
 
 #define RAM	 0x40000000ULL
 #define RAM_SIZE 0x100000ULL
@@ -316,8 +317,6 @@ int main(void)
 {
 	Suite *s = suite_create("pagetable");
 	TCase *t = tcase_create("pagetable");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -331,8 +330,5 @@ int main(void)
 	tcase_add_test(t, not_followed);
 	tcase_add_test(t, any_tcr);
 	tcase_add_test(t, hostile_tables);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/loop.h"
 #include "vmm/progress.h"
 
@@ -86,15 +87,9 @@ int main(void)
 {
 	Suite *suite = suite_create("progress");
 	TCase *tc = tcase_create("progress");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, a_line_a_second);
 	tcase_add_test(tc, a_bar);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

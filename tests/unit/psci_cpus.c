@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/fake/firmware.h"
+#include "tests/fake/suite.h"
 #include "vmm/core/state.h"
 
 /* What CPUs go through, one thread: on, off, suspended, and saved in between. */
@@ -389,8 +390,6 @@ int main(void)
 {
 	Suite *s = suite_create("psci_cpus");
 	TCase *t = tcase_create("cpus");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -407,8 +406,5 @@ int main(void)
 	tcase_add_test(t, damaged_state_is_refused);
 	tcase_add_test(t, another_machine_is_refused);
 	tcase_add_test(t, impossible_states_are_refused);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/fake/firmware.h"
+#include "tests/fake/suite.h"
 
 /*
  * Every function of DEN0022 against every version: what is offered, what PSCI_FEATURES says, and
@@ -511,8 +512,6 @@ int main(void)
 {
 	Suite *s = suite_create("psci_functions");
 	TCase *t = tcase_create("functions");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, versions_and_words);
@@ -526,8 +525,5 @@ int main(void)
 	tcase_add_loop_test(t, ids_of_0_1_are_gone_later, 1, NVERSIONS);
 	tcase_add_loop_test(t, device_tree, 0, NVERSIONS);
 	tcase_add_loop_test(t, random_ids, 0, NVERSIONS);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "tests/fake/firmware.h"
+#include "tests/fake/suite.h"
 
 /*
  * Four CPUs, a thread each, that switch each other on and themselves off in random order, as a VMM's
@@ -259,14 +260,9 @@ int main(void)
 {
 	Suite *s = suite_create("psci_race");
 	TCase *t = tcase_create("race");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 100);
 	tcase_add_loop_test(t, four_cpus, 0, 4);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

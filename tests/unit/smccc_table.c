@@ -5,6 +5,7 @@
 
 #include "firmware/smccc_priv.h"
 #include "tests/fake/firmware.h"
+#include "tests/fake/suite.h"
 
 /* The table of functions, and what a call may touch. */
 
@@ -134,8 +135,6 @@ int main(void)
 {
 	Suite *s = suite_create("smccc_table");
 	TCase *t = tcase_create("table");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -146,8 +145,5 @@ int main(void)
 	tcase_add_test(t, further_registers_do_not_count);
 	tcase_add_test(t, absent_services);
 	tcase_add_test(t, negative_results_are_64_bits_wide);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

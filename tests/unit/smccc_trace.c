@@ -8,6 +8,7 @@
 #include "firmware/inject.h"
 #include "firmware/trace.h"
 #include "tests/fake/firmware.h"
+#include "tests/fake/suite.h"
 
 /* --trace: what a line says. */
 
@@ -261,8 +262,6 @@ int main(void)
 {
 	Suite *s = suite_create("smccc_trace");
 	TCase *t = tcase_create("trace");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -273,8 +272,5 @@ int main(void)
 	tcase_add_test(t, only_what_was_asked_for);
 	tcase_add_test(t, time_goes_on);
 	tcase_add_test(t, option);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

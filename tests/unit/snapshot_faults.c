@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "tests/fake/held.h"
+#include "tests/fake/suite.h"
 #include "vmm/snapshot_stream.h"
 #include "vmm/snapshot_target.h"
 
@@ -341,8 +342,6 @@ int main(void)
 {
 	Suite *suite = suite_create("snapshot_faults");
 	TCase *tc = tcase_create("snapshot_faults");
-	SRunner *runner;
-	int failed;
 
 	signal(SIGXFSZ, SIG_IGN);
 	tcase_set_timeout(tc, 300);
@@ -354,9 +353,5 @@ int main(void)
 	tcase_add_test(tc, interrupted_pipes);
 	tcase_add_test(tc, nothing_leaks);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/snapshot.h"
 
 enum { PAGE = 4096, RAM = 4 << 20, EXTRA = 2 * PAGE };
@@ -294,8 +295,6 @@ int main(void)
 {
 	Suite *suite = suite_create("snapshot_file");
 	TCase *tc = tcase_create("snapshot_file");
-	SRunner *runner;
-	int failed;
 
 	signal(SIGXFSZ, SIG_IGN);
 	tcase_set_timeout(tc, 300);
@@ -307,9 +306,5 @@ int main(void)
 	tcase_add_test(tc, other_memory_is_refused);
 	tcase_add_test(tc, a_full_disk_leaves_no_snapshot);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -18,6 +18,7 @@
 #include "devices/pl031.h"
 #include "devices/vmgenid.h"
 #include "tests/fake/board.h"
+#include "tests/fake/suite.h"
 #include "vmm/snapshot_stream.h"
 
 enum { RAM = 4 << 20, GOLDEN_MAX = 64 << 10 };
@@ -183,7 +184,6 @@ int main(void)
 {
 	Suite *suite = suite_create("snapshot_golden");
 	TCase *tc = tcase_create("snapshot_golden");
-	SRunner *runner;
 	int failed;
 
 	if (glob("tests/golden/*.gz", 0, NULL, &found) || found.gl_pathc < 4)
@@ -192,10 +192,7 @@ int main(void)
 	tcase_add_loop_test(tc, golden, 0, (int)found.gl_pathc);
 	tcase_add_loop_test(tc, sections_of_later_versions, 0, 2);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = run_suite(suite);
 	globfree(&found);
-	return failed != 0;
+	return failed;
 }

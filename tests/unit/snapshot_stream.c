@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/snapshot_stream.h"
 
 enum { PAGE = 4096, RAM = 16 * PAGE, BASE = 0x40000000 };
@@ -262,8 +263,6 @@ int main(void)
 {
 	Suite *suite = suite_create("snapshot_stream");
 	TCase *tc = tcase_create("snapshot_stream");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -273,9 +272,5 @@ int main(void)
 	tcase_add_test(tc, zeros_overwrite);
 	tcase_add_test(tc, frames_that_must_not_be);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

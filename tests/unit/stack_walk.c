@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch/arm64/stack.h"
+#include "tests/fake/suite.h"
 
 enum { BASE = 0x40000000, SIZE = 1 << 20 };
 
@@ -97,8 +98,6 @@ int main(void)
 {
 	Suite *suite = suite_create("stack_walk");
 	TCase *tc = tcase_create("stack");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -107,9 +106,5 @@ int main(void)
 	tcase_add_test(tc, endless);
 	tcase_add_test(tc, authentication_codes);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/test_lines.h"
 
 /* "line|line|", with "..." behind a piece. */
@@ -145,8 +146,6 @@ int main(void)
 {
 	Suite *suite = suite_create("test_lines");
 	TCase *tc = tcase_create("lines");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, bytes_to_lines, 0, NROWS);
@@ -155,9 +154,5 @@ int main(void)
 	tcase_add_test(tc, endless_sequence);
 	tcase_add_test(tc, random_bytes);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

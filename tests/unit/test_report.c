@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/json.h"
 #include "vmm/test_log.h"
 #include "vmm/test_report.h"
@@ -301,8 +302,6 @@ int main(void)
 {
 	Suite *suite = suite_create("test_report");
 	TCase *tc = tcase_create("report");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -317,9 +316,5 @@ int main(void)
 	tcase_add_test(tc, log_lines);
 	tcase_add_test(tc, log_on_a_full_disk);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/control.h"
 #include "vmm/core/loop.h"
 #include "vmm/test_session.h"
@@ -570,8 +571,6 @@ int main(void)
 {
 	Suite *suite = suite_create("test_session");
 	TCase *tc = tcase_create("session");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -588,9 +587,5 @@ int main(void)
 	tcase_add_test(tc, refused_snapshots);
 	tcase_add_test(tc, interrupted);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

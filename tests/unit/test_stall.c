@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/test_stall.h"
 
 static struct test_stall stall;
@@ -153,8 +154,6 @@ int main(void)
 {
 	Suite *suite = suite_create("test_stall");
 	TCase *tc = tcase_create("stall");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, NULL);
@@ -163,9 +162,5 @@ int main(void)
 	tcase_add_loop_test(tc, nonsense, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, too_many_cpus);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

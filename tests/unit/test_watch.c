@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/test_watch.h"
 
 static struct test_rules rules;
@@ -422,8 +423,6 @@ int main(void)
 {
 	Suite *suite = suite_create("test_watch");
 	TCase *tc = tcase_create("watch");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -446,9 +445,5 @@ int main(void)
 	tcase_add_test(tc, too_many);
 	tcase_add_test(tc, random_bytes);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

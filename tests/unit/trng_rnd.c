@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/fake/firmware.h"
+#include "tests/fake/suite.h"
 
 /* TRNG 1.0 (DEN0098). The fake's entropy is the bytes 1, 2, 3, ... */
 
@@ -161,8 +162,6 @@ int main(void)
 {
 	Suite *s = suite_create("trng_rnd");
 	TCase *t = tcase_create("trng");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -174,8 +173,5 @@ int main(void)
 	tcase_add_test(t, no_entropy);
 	tcase_add_test(t, absent);
 	tcase_add_test(t, host_entropy);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

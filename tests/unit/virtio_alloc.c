@@ -12,6 +12,7 @@
 #include "devices/pci.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/scarce.h"
+#include "tests/fake/suite.h"
 #include "virtio/balloon.h"
 #include "virtio/blk.h"
 #include "virtio/console.h"
@@ -219,8 +220,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_alloc");
 	TCase *tc = tcase_create("alloc");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 #if SCARCE_MEMORY
@@ -228,9 +227,5 @@ int main(void)
 #endif
 	tcase_add_loop_test(tc, nth_descriptor_fails, 0, KINDS);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

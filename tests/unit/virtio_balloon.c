@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/balloon.h"
 #include "virtio/mmio.h"
 #include "vmm/core/json.h"
@@ -473,8 +474,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_balloon");
 	TCase *tc = tcase_create("balloon");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, identity);
@@ -491,9 +490,5 @@ int main(void)
 	tcase_add_test(tc, state_refused);
 	tcase_add_loop_test(tc, bad_target, 0, 2);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -15,6 +15,7 @@
 
 #include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/blk.h"
 #include "virtio/disk.h"
 #include "virtio/mmio.h"
@@ -719,15 +720,9 @@ int main(void)
 {
 	const bool ring_is_there = fake_disk_has_ring();
 	Suite *suite = suite_create("virtio_blk");
-	SRunner *runner;
-	int failed;
 
 	for (unsigned int i = 0; i < MODES; i++)
 		if (ring_is_there || !modes[i].by_ring)
 			suite_add_tcase(suite, requests(&modes[i]));
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/blk.h"
 #include "virtio/mmio.h"
 #include "vmm/core/state.h"
@@ -695,14 +696,8 @@ static TCase *flight(bool ring)
 int main(void)
 {
 	Suite *suite = suite_create("virtio_blk_flight");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(suite, asked());
 	suite_add_tcase(suite, flight(fake_disk_has_ring()));
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

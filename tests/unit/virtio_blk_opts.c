@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "virtio/blk.h"
 #include "virtio/mmio.h"
 
@@ -103,17 +104,11 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_blk_opts");
 	TCase *tc = tcase_create("options");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, everything);
 	tcase_add_test(tc, commas);
 	tcase_add_test(tc, refused);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "virtio/disk.h"
 #include "virtio/disk_raw.h"
 #include "vmm/core/state.h"
@@ -664,8 +665,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_disk");
 	TCase *opening = tcase_create("opening"), *kind = tcase_create("kinds");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(opening, setup, teardown);
 	tcase_add_test(opening, not_an_image);
@@ -687,9 +686,5 @@ int main(void)
 	tcase_add_loop_test(kind, like_the_model, 0, 3 * KINDS);
 	tcase_set_timeout(kind, 120);
 	suite_add_tcase(suite, kind);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
 
@@ -133,8 +134,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_layouts");
 	TCase *tc = tcase_create("layouts");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, works, 0, MODES);
@@ -142,9 +141,5 @@ int main(void)
 	tcase_add_loop_test(tc, changes, 0, MODES);
 	tcase_add_test(tc, breaks);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

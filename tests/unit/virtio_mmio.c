@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
 #include "vmm/core/fdt.h"
@@ -680,14 +681,8 @@ static TCase *device(void)
 int main(void)
 {
 	Suite *suite = suite_create("virtio_mmio");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(suite, registers());
 	suite_add_tcase(suite, device());
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

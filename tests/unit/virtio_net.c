@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/net.h"
 #include "virtio/net_backend.h"
@@ -599,8 +600,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_net");
 	TCase *tc = tcase_create("net");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -626,9 +625,5 @@ int main(void)
 	tcase_add_test(tc, options);
 	tcase_add_test(tc, bad_taps);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/net.h"
 #include "virtio/net_backend.h"
@@ -642,8 +643,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_net_ctrl");
 	TCase *tc = tcase_create("ctrl");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -664,9 +663,5 @@ int main(void)
 	tcase_add_test(tc, hostile_state);
 	tcase_add_test(tc, state_of_more_pairs);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/net.h"
 #include "virtio/net_backend.h"
@@ -477,8 +478,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_net_vhost");
 	TCase *tc = tcase_create("vhost");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -494,9 +493,5 @@ int main(void)
 	tcase_add_test(tc, cannot_open);
 	tcase_add_test(tc, no_tap);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

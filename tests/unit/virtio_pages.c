@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 
 /* Registers that the guest reads as memory: equal to those that it reads by exits, in every mode. */
@@ -401,8 +402,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_pages");
 	TCase *tc = tcase_create("exact"), *lazy = tcase_create("lazy");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
@@ -417,9 +416,5 @@ int main(void)
 	tcase_add_test(lazy, callfd);
 	suite_add_tcase(suite, tc);
 	suite_add_tcase(suite, lazy);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/net.h"
 #include "virtio/net_backend.h"
@@ -410,8 +411,6 @@ int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("virtio_passt");
 	TCase *tc = tcase_create("passt");
-	SRunner *runner;
-	int failed;
 
 	(void)argc;
 	if (!strcmp(basename(argv[0]), "passt"))
@@ -428,9 +427,5 @@ int main(int argc, char **argv)
 	tcase_add_test(tc, blocked);
 	tcase_add_test(tc, stubborn);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

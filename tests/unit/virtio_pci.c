@@ -10,6 +10,7 @@
 
 #include "devices/pci.h"
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/pci.h"
 #include "virtio/rng.h"
 
@@ -586,8 +587,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_pci");
 	TCase *tc = tcase_create("pci");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -605,8 +604,5 @@ int main(void)
 	tcase_add_test(tc, machine_reset);
 	tcase_add_test(tc, full_bus);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

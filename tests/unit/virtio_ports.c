@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
 #include "vmm/core/chardev.h"
@@ -465,8 +466,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_ports");
 	TCase *tc = tcase_create("ports");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -482,9 +481,5 @@ int main(void)
 	tcase_add_loop_test(tc, told_what_changes, 0, 2);
 	tcase_add_test(tc, size_and_emergency);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
 
@@ -208,8 +209,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_rng");
 	TCase *tc = tcase_create("rng");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, fills_buffers, 0, 2);
@@ -219,9 +218,5 @@ int main(void)
 	tcase_add_test(tc, interrupted);
 	tcase_add_test(tc, state);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
 #include "vmm/core/json.h"
@@ -150,8 +151,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_stat");
 	TCase *tc = tcase_create("stat");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, ring_counters);
@@ -159,9 +158,5 @@ int main(void)
 	tcase_add_test(tc, rings_for_people);
 	tcase_add_test(tc, levels_that_rise);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

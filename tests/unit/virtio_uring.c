@@ -15,6 +15,7 @@
 
 #include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/blk.h"
 #include "virtio/mmio.h"
 
@@ -239,8 +240,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_uring");
 	TCase *tc = tcase_create("ring"), *no = tcase_create("refused");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, batches);
@@ -253,9 +252,5 @@ int main(void)
 	tcase_add_loop_test(no, no_ring, 0, REFUSALS);
 	tcase_add_loop_test(no, device_without_ring, 0, REFUSALS);
 	suite_add_tcase(suite, no);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

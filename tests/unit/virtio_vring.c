@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/suite.h"
 #include "virtio/vring.h"
 
 /* Two adjacent regions, a hole, and a third: every kind of edge. */
@@ -890,8 +891,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_vring");
 	TCase *tc = tcase_create("vring");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -922,9 +921,5 @@ int main(void)
 	tcase_add_test(tc, racing_driver);
 	tcase_add_loop_test(tc, parallel, 0, MODES);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "tests/fake/vring.h"
 
 /* What only a packed ring has; what both layouts do alike is in virtio_vring.c. */
@@ -526,8 +527,6 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_vring_packed");
 	TCase *tc = tcase_create("packed");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -546,9 +545,5 @@ int main(void)
 	tcase_add_test(tc, hostile_event);
 	tcase_add_test(tc, racing_driver);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "tests/fake/vring.h"
 #include "vmm/core/state.h"
 
@@ -226,17 +227,11 @@ int main(void)
 {
 	Suite *suite = suite_create("virtio_vring_state");
 	TCase *tc = tcase_create("state");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, in_flight, 0, 15 * MODES);
 	tcase_add_loop_test(tc, spanning, 0, MODES);
 	tcase_add_loop_test(tc, hostile, 0, MODES);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }
