@@ -24,6 +24,7 @@ int sender_prepare(struct sender *s, struct fail *fail)
 	frames_attach(&s->from, s->in);
 	stream_open_fd(&s->to, s->out, true);
 	s->from.in.stop_fd = s->to.stop_fd = s->stop_fd;
+	pagemap_open(&s->pagemap);
 	s->copy = malloc((size_t)SENDER_RUN * PAGE);
 	for (unsigned int r = 0; s->copy && r < s->mem->nram; r++) {
 		s->bits[r] = calloc((guest_ram_pages(&s->mem->ram[r]) + 63) / 64, sizeof(uint64_t));
@@ -44,6 +45,7 @@ void sender_forget(struct sender *s)
 void sender_end(struct sender *s)
 {
 	s->stats.total_ns = loop_now_ns() - s->began;
+	pagemap_close(&s->pagemap);
 	stream_close(&s->to);
 	frames_close(&s->from);
 	snapshot_free(&s->snap);

@@ -106,7 +106,6 @@ static int load_ram(struct restore *r, struct fail *fail)
 		return err;
 	if (!r->lazy)
 		return snapshot_load_start(&r->load, &r->snap, mem, fail);
-	r->vm->ram_is_file = true;
 	return snapshot_map(&r->snap, mem, fail);
 }
 

@@ -122,6 +122,6 @@ int snapshot_load_wait(struct snapshot_load *load, struct fail *fail);
 
 /* Shows the file's RAM in `mem`, privately, instead of reading it: whoever runs on it has to verify
  * it meanwhile. The file may be unlinked, and must not be written to. */
-int snapshot_map(const struct snapshot *snap, const struct guest_mem *mem, struct fail *fail);
+int snapshot_map(const struct snapshot *snap, struct guest_mem *mem, struct fail *fail);
 
 #endif

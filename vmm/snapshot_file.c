@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/core/pagemap.h"
 #include "vmm/core/stream.h"
 #include "vmm/snapshot_priv.h"
 
@@ -98,30 +99,44 @@ static int write_chunk(int fd, const uint8_t *data, uint64_t len, uint64_t off, 
 	return err;
 }
 
+/* Chunk `c` of run `i`, and its checksum. */
+static int save_chunk(struct snapshot *snap, const struct guest_ram *from,
+		      const struct pagemap *map, unsigned int i, uint32_t c, int fd,
+		      uint64_t *written)
+{
+	const struct snapshot_ram *ram = &snap->ram[i];
+	uint64_t at = (uint64_t)c * SNAPSHOT_CHUNK, len = chunk_len(ram, c), before = *written;
+	const uint8_t *data = from->host + at;
+	int err = 0;
+
+	if (!pagemap_untouched(map, from, at, len))
+		err = write_chunk(fd, data, len, ram->offset + at, written);
+	snap->sums[ram->first + c] =
+		*written == before ? zeros_sum(snap, len) : crc32c(0, data, len);
+	return err;
+}
+
 static int write_ram(struct snapshot *snap, const struct guest_mem *mem, int fd,
 		     const struct snapshot_progress *progress, uint64_t *written)
 {
 	uint64_t total = 0, done = 0;
+	struct pagemap map;
 	int err = 0;
 
+	pagemap_open(&map);
 	for (unsigned int i = 0; i < snap->nram; i++)
 		total += snap->ram[i].size;
 	for (unsigned int i = 0; !err && i < snap->nram; i++) {
 		const struct snapshot_ram *ram = &snap->ram[i];
 
 		for (uint32_t c = 0; !err && c < chunks_of(ram->size); c++) {
-			uint64_t at = (uint64_t)c * SNAPSHOT_CHUNK, len = chunk_len(ram, c);
-			const uint8_t *data = mem->ram[i].host + at;
-			uint64_t before = *written;
-
-			err = write_chunk(fd, data, len, ram->offset + at, written);
-			snap->sums[ram->first + c] =
-				*written == before ? zeros_sum(snap, len) : crc32c(0, data, len);
-			done += len;
+			err = save_chunk(snap, &mem->ram[i], &map, i, c, fd, written);
+			done += chunk_len(ram, c);
 			if (progress)
 				progress->fn(progress->arg, done, total);
 		}
 	}
+	pagemap_close(&map);
 	return err;
 }
 

@@ -280,13 +280,15 @@ int snapshot_load_wait(struct snapshot_load *load, struct fail *fail)
 			bad, load->snap->nsums);
 }
 
-int snapshot_map(const struct snapshot *snap, const struct guest_mem *mem, struct fail *fail)
+int snapshot_map(const struct snapshot *snap, struct guest_mem *mem, struct fail *fail)
 {
-	for (unsigned int i = 0; i < snap->nram; i++)
+	for (unsigned int i = 0; i < snap->nram; i++) {
+		mem->ram[i].sparse = false;
 		if (mmap(mem->ram[i].host, snap->ram[i].size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, snap->fd,
 			 (off_t)snap->ram[i].offset) == MAP_FAILED)
 			return fail_set(fail, EXIT_HOST, -errno,
 					"cannot map the snapshot's memory: %s", strerror(errno));
+	}
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/core/pagemap.h"
 #include "vmm/snapshot_priv.h"
 
 /*
@@ -23,7 +24,7 @@ struct zeros {
 	uint64_t gpa, pages;
 };
 
-enum { PAGE = 1 << GUEST_PAGE_SHIFT, PAGES_MAX = 64 };
+enum { PAGE = 1 << GUEST_PAGE_SHIFT, PAGES_MAX = 64, BLOCK = PAGES_MAX * PAGE };
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
@@ -79,16 +80,14 @@ int frames_commit(struct stream *out)
 	return stream_flush(out);
 }
 
-/* The runs of pages that are not zero: the other side's memory is fresh. */
-static void send_ram(const struct guest_ram *ram, struct stream *out, uint64_t *written)
+/* Of [at, end) the runs of pages that are not zero: the other side's memory is fresh. */
+static void send_block(const struct guest_ram *ram, struct stream *out, uint64_t at, uint64_t end,
+		       uint64_t *written)
 {
-	uint64_t at = 0;
-
-	while (at < ram->size && !out->err) {
+	while (at < end) {
 		unsigned int n = 0;
 
-		while (n < PAGES_MAX && at + n * PAGE < ram->size &&
-		       !page_is_zero(ram->host + at + n * PAGE))
+		while (at + n * PAGE < end && !page_is_zero(ram->host + at + n * PAGE))
 			n++;
 		if (n)
 			frames_pages(out, ram->base + at, ram->host + at, n);
@@ -97,14 +96,27 @@ static void send_ram(const struct guest_ram *ram, struct stream *out, uint64_t *
 	}
 }
 
+static void send_ram(const struct guest_ram *ram, const struct pagemap *map, struct stream *out,
+		     uint64_t *written)
+{
+	for (uint64_t at = 0; at < ram->size && !out->err; at += BLOCK) {
+		uint64_t left = ram->size - at, len = left < BLOCK ? left : BLOCK;
+
+		if (!pagemap_untouched(map, ram, at, len))
+			send_block(ram, out, at, at + len, written);
+	}
+}
+
 int snapshot_send(const struct snapshot *snap, const struct guest_mem *mem, int fd, int stop_fd,
 		  const struct snapshot_progress *progress, uint64_t *written, struct fail *fail)
 {
 	uint64_t total = 0, done = 0;
+	struct pagemap map;
 	struct stream out;
 	int err;
 
 	*written = 0;
+	pagemap_open(&map);
 	stream_open_fd(&out, fd, true);
 	out.stop_fd = stop_fd;
 	frames_begin(&out);
@@ -113,11 +125,12 @@ int snapshot_send(const struct snapshot *snap, const struct guest_mem *mem, int 
 	for (unsigned int i = 0; i < mem->nram; i++)
 		total += mem->ram[i].size;
 	for (unsigned int i = 0; i < mem->nram; i++) {
-		send_ram(&mem->ram[i], &out, written);
+		send_ram(&mem->ram[i], &map, &out, written);
 		done += mem->ram[i].size;
 		if (progress)
 			progress->fn(progress->arg, done, total);
 	}
+	pagemap_close(&map);
 	frames_commit(&out);
 	err = stream_close(&out);
 	return err ? fail_set(fail, EXIT_HOST, err, "cannot write the snapshot: %s", strerror(-err))

@@ -127,8 +127,10 @@ int vm_add_ram(struct vm *vm, gpa_t base, uint64_t size, struct fail *fail)
 	void *host = map_ram(size);
 	int err = host ? guest_mem_add(&vm->mem, base, size, host) : -errno;
 
-	if (!err)
+	if (!err) {
+		guest_mem_set_sparse(&vm->mem, base);
 		return 0;
+	}
 	if (host)
 		munmap(host, size);
 	return fail_set(fail, EXIT_CONFIG, err,
@@ -137,26 +139,25 @@ int vm_add_ram(struct vm *vm, gpa_t base, uint64_t size, struct fail *fail)
 }
 
 /* To give a file's pages back would show the file again. */
-static int clear_mapping(const struct guest_ram *ram)
+static int clear_mapping(struct guest_ram *ram)
 {
 	if (mmap(ram->host, ram->size, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
 		return -1;
 	madvise(ram->host, ram->size, MADV_HUGEPAGE);
+	ram->sparse = true;
 	return 0;
 }
 
 int vm_clear_ram(struct vm *vm, struct fail *fail)
 {
 	for (unsigned int i = 0; i < vm->mem.nram; i++) {
-		const struct guest_ram *ram = &vm->mem.ram[i];
+		struct guest_ram *ram = &vm->mem.ram[i];
 
-		if (vm->ram_is_file ? clear_mapping(ram)
-				    : madvise(ram->host, ram->size, MADV_DONTNEED))
+		if (ram->sparse ? madvise(ram->host, ram->size, MADV_DONTNEED) : clear_mapping(ram))
 			return fail_set(fail, EXIT_HOST, -errno, "cannot clear guest memory: %s",
 					strerror(errno));
 	}
-	vm->ram_is_file = false;
 	return 0;
 }
 

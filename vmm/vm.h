@@ -61,7 +61,6 @@ struct vm {
 	struct vcpu *vcpus;
 	unsigned int ncpus;
 	bool powered;
-	bool ram_is_file; /* RAM is a private mapping of a snapshot */
 	bool log_manual; /* what the log has told is cleared apart from that */
 	enum vm_unmapped unmapped;
 	const struct smccc *fw; /* borrowed; NULL: the kernel serves PSCI by itself */

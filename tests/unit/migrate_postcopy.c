@@ -296,6 +296,33 @@ START_TEST(what_is_the_same_goes_once)
 }
 END_TEST
 
+/* What the guest has never touched is zeros; to send it is not to touch it. */
+START_TEST(what_is_untouched_stays_so)
+{
+	const uint64_t at = 128 * PAGE, len = 256 * PAGE;
+	struct fail fail = { 0 };
+	struct pair p;
+
+	begin(&p);
+	p.sender.postcopy = false;
+	madvise(p.src + at, len, MADV_DONTNEED);
+	p.src[at - 1] = p.src[at + len] = 9;
+	guest_mem_set_sparse(&p.from, BASE);
+	p.written = 0;
+	send_off(&p);
+	ck_assert_msg(!take(&p, &fail), "%s", fail.text);
+	ck_assert_int_eq(receiver_loaded(&p.receiver, &fail), MIGRATE_MOVED);
+	receiver_runs(&p.receiver);
+	pthread_join(p.thread, NULL);
+	ck_assert_msg(p.end == MIGRATE_MOVED, "%s", p.fail.text);
+	pagemap_open(&p.sender.pagemap);
+	ck_assert(pagemap_untouched(&p.sender.pagemap, &p.from.ram[0], at, len));
+	pagemap_close(&p.sender.pagemap);
+	ck_assert(!memcmp(p.src, p.dst, PAGES * PAGE));
+	end(&p);
+}
+END_TEST
+
 /* A guest that has ended needs no more of its memory. */
 START_TEST(an_end_is_told)
 {
@@ -637,6 +664,7 @@ int main(void)
 	tcase_add_test(tc, memory_follows);
 	tcase_add_test(tc, nothing_is_missing);
 	tcase_add_test(tc, what_is_the_same_goes_once);
+	tcase_add_test(tc, what_is_untouched_stays_so);
 	tcase_add_test(tc, an_end_is_told);
 	tcase_add_loop_test(tc, a_lost_link_is_recovered, 0, 2);
 	tcase_add_test(tc, a_wrong_source_is_refused);

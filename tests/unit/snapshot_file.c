@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/fake/suite.h"
+#include "vmm/core/pagemap.h"
 #include "vmm/snapshot.h"
 
 enum { PAGE = 4096, RAM = 4 << 20, EXTRA = 2 * PAGE };
@@ -48,6 +49,7 @@ static void mem_make(struct world *w)
 	w->ram[1] = pages(EXTRA);
 	ck_assert_int_eq(guest_mem_add(&w->mem, 0x40000000, RAM, w->ram[0]), 0);
 	ck_assert_int_eq(guest_mem_add(&w->mem, 0x9000000, EXTRA, w->ram[1]), 0);
+	guest_mem_set_sparse(&w->mem, 0x40000000);
 }
 
 static void mem_drop(struct world *w)
@@ -57,7 +59,7 @@ static void mem_drop(struct world *w)
 	guest_mem_destroy(&w->mem);
 }
 
-/* Every third page has something in it; chunk 5 is all zeros. */
+/* Every third page has something in it; chunk 5 has never been touched. */
 static void mem_fill(struct world *w)
 {
 	for (unsigned int p = 0; p < RAM / PAGE; p += 3)
@@ -212,6 +214,23 @@ START_TEST(a_flipped_bit_in_every_page_is_refused)
 }
 END_TEST
 
+/* Nor is it, when it is saved. */
+START_TEST(what_is_untouched_stays_so)
+{
+	struct pagemap map;
+	struct world w;
+
+	world_save(&w);
+	pagemap_open(&map);
+	/* Region 1: the other one lies below. */
+	ck_assert(pagemap_untouched(&map, &w.mem.ram[1], 5 * SNAPSHOT_CHUNK, SNAPSHOT_CHUNK));
+	ck_assert(!pagemap_untouched(&map, &w.mem.ram[1], 4 * SNAPSHOT_CHUNK, SNAPSHOT_CHUNK));
+	pagemap_close(&map);
+	ck_assert_int_eq(restore(&w, true), 0);
+	world_drop(&w);
+}
+END_TEST
+
 START_TEST(mapped_ram_is_the_same_and_verified)
 {
 	struct snapshot_load load;
@@ -225,6 +244,7 @@ START_TEST(mapped_ram_is_the_same_and_verified)
 	ck_assert_int_eq(snapshot_map(&snap, &fresh.mem, &fail), 0);
 	ck_assert_int_eq(memcmp(fresh.ram[0], w.ram[0], RAM), 0);
 	/* The guest writes, the file stays. */
+	ck_assert(!fresh.mem.ram[1].sparse);
 	memset(fresh.ram[0], 0xff, RAM);
 	ck_assert_int_eq(snapshot_load_start(&load, &snap, NULL, &fail), 0);
 	ck_assert_int_eq(snapshot_load_wait(&load, &fail), 0);
@@ -302,6 +322,7 @@ int main(void)
 	tcase_add_test(tc, every_truncation_is_refused);
 	tcase_add_test(tc, every_flipped_bit_of_metadata_is_refused);
 	tcase_add_test(tc, a_flipped_bit_in_every_page_is_refused);
+	tcase_add_test(tc, what_is_untouched_stays_so);
 	tcase_add_test(tc, mapped_ram_is_the_same_and_verified);
 	tcase_add_test(tc, other_memory_is_refused);
 	tcase_add_test(tc, a_full_disk_leaves_no_snapshot);

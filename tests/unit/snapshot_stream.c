@@ -32,6 +32,7 @@ static uint8_t *pages(struct guest_mem *m)
 	ck_assert_ptr_ne(map, MAP_FAILED);
 	memset(m, 0, sizeof(*m));
 	ck_assert_int_eq(guest_mem_add(m, BASE, RAM, map), 0);
+	guest_mem_set_sparse(m, BASE);
 	return map;
 }
 

@@ -29,6 +29,12 @@ int guest_mem_add(struct guest_mem *m, gpa_t base, uint64_t size, void *host)
 	return 0;
 }
 
+void guest_mem_set_sparse(struct guest_mem *m, gpa_t base)
+{
+	for (struct guest_ram *r = m->ram; r < m->ram + m->nram; r++)
+		r->sparse |= r->base == base;
+}
+
 const struct guest_ram *guest_mem_region(const struct guest_mem *m, gpa_t gpa)
 {
 	for (const struct guest_ram *r = m->ram; r < m->ram + m->nram; r++)

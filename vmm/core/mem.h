@@ -21,6 +21,7 @@ struct guest_ram {
 	gpa_t base;
 	uint64_t size; /* bytes, not 0; the last byte's address does not wrap */
 	uint8_t *host; /* owned by whoever added it */
+	bool sparse; /* what the host has given no page for is zeros: private anonymous memory */
 	_Atomic uint64_t
 		*dirty; /* one bit a page, counted from base; NULL: writes are not recorded */
 };
@@ -34,6 +35,9 @@ struct guest_mem {
 
 /* Adds a region: 0, -EINVAL (empty, wraps), -EEXIST (overlap) or -ENOSPC. */
 int guest_mem_add(struct guest_mem *m, gpa_t base, uint64_t size, void *host);
+
+/* Says that the region at `base` is private anonymous memory (`sparse`). */
+void guest_mem_set_sparse(struct guest_mem *m, gpa_t base);
 
 /* Host address of [gpa, gpa+len) in this region, or NULL unless all of it is inside. No end is
  * computed, so a region may reach 2^64: below its base the difference wraps to at least 2^64 - base,
