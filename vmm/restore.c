@@ -123,7 +123,7 @@ static int wait_for_ram(struct restore *r, struct fail *fail)
 	int err;
 
 	progress_begin(&r->progress);
-	r->load.progress = &progress;
+	r->load.crew.progress = &progress;
 	err = snapshot_load_wait(&r->load, fail);
 	progress_end(&r->progress);
 	r->bytes = atomic_load(&r->load.read);
@@ -159,7 +159,7 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 		err = load_ram(r, fail);
 	if (!err)
 		err = machine_start_empty(m, fail);
-	if (!r->lazy && r->load.nthreads) {
+	if (!r->lazy && r->load.crew.nthreads) {
 		int bad = wait_for_ram(r, err ? NULL : fail);
 
 		err = err ? err : bad;

@@ -2,7 +2,6 @@
 #ifndef VMM_SNAPSHOT_H
 #define VMM_SNAPSHOT_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +9,7 @@
 #include "vmm/core/fail.h"
 #include "vmm/core/mem.h"
 #include "vmm/core/state.h"
+#include "vmm/snapshot_crew.h"
 
 /*
  * A machine at rest: sections, each a named, versioned and checksummed run of state records, and
@@ -77,15 +77,10 @@ const char *snapshot_left(const struct snapshot *snap);
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-struct snapshot_progress {
-	/* `done` of `total` bytes of RAM are through. */
-	void (*fn)(void *arg, uint64_t done, uint64_t total);
-	void *arg;
-};
-
 /*
  * Writes sections and RAM to `fd`, an empty file that can seek; pages of zeros become holes. The
  * header comes last: a file that is not whole is none. No vCPU or device writes to RAM meanwhile.
+ * Threads of its own share the work; `progress`, or NULL, is told by the caller's.
  * EXIT_HOST with a sentence. `written`: bytes that the file has of its own, holes left out.
  */
 int snapshot_write(struct snapshot *snap, const struct guest_mem *mem, int fd,
@@ -106,14 +101,8 @@ int snapshot_fits(const struct snapshot *snap, const struct guest_mem *mem, stru
 struct snapshot_load {
 	const struct snapshot *snap;
 	const struct guest_mem *mem; /* or NULL */
-	_Atomic uint32_t next; /* chunk to take */
-	_Atomic uint32_t bad; /* lowest one that does not hold; UINT32_MAX: none */
-	_Atomic int err;
 	_Atomic uint64_t read; /* bytes that are no holes */
-	/* The caller's, or NULL: told several times a second while snapshot_load_wait() waits. */
-	const struct snapshot_progress *progress;
-	pthread_t threads[4];
-	unsigned int nthreads;
+	struct snapshot_crew crew; /* its progress is the caller's to set */
 };
 
 int snapshot_load_start(struct snapshot_load *load, const struct snapshot *snap,

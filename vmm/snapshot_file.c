@@ -99,44 +99,46 @@ static int write_chunk(int fd, const uint8_t *data, uint64_t len, uint64_t off, 
 	return err;
 }
 
-/* Chunk `c` of run `i`, and its checksum. */
-static int save_chunk(struct snapshot *snap, const struct guest_ram *from,
-		      const struct pagemap *map, unsigned int i, uint32_t c, int fd,
-		      uint64_t *written)
+struct saving {
+	struct snapshot *snap;
+	const struct guest_mem *mem;
+	struct pagemap map;
+	int fd;
+	_Atomic uint64_t written;
+};
+
+static int save_chunk(void *arg, unsigned int run, uint32_t i)
 {
-	const struct snapshot_ram *ram = &snap->ram[i];
-	uint64_t at = (uint64_t)c * SNAPSHOT_CHUNK, len = chunk_len(ram, c), before = *written;
+	struct saving *s = arg;
+	const struct snapshot_ram *ram = &s->snap->ram[run];
+	const struct guest_ram *from = &s->mem->ram[run];
+	uint64_t at = (uint64_t)i * SNAPSHOT_CHUNK, len = chunk_len(ram, i), written = 0;
 	const uint8_t *data = from->host + at;
 	int err = 0;
 
-	if (!pagemap_untouched(map, from, at, len))
-		err = write_chunk(fd, data, len, ram->offset + at, written);
-	snap->sums[ram->first + c] =
-		*written == before ? zeros_sum(snap, len) : crc32c(0, data, len);
+	if (!pagemap_untouched(&s->map, from, at, len))
+		err = write_chunk(s->fd, data, len, ram->offset + at, &written);
+	s->snap->sums[ram->first + i] = written ? crc32c(0, data, len) : zeros_sum(s->snap, len);
+	atomic_fetch_add(&s->written, written);
 	return err;
 }
 
 static int write_ram(struct snapshot *snap, const struct guest_mem *mem, int fd,
 		     const struct snapshot_progress *progress, uint64_t *written)
 {
-	uint64_t total = 0, done = 0;
-	struct pagemap map;
-	int err = 0;
+	struct saving saving = { .snap = snap, .mem = mem, .fd = fd };
+	struct snapshot_crew crew = {
+		.snap = snap,
+		.chunk = save_chunk,
+		.arg = &saving,
+		.progress = progress,
+	};
+	int err;
 
-	pagemap_open(&map);
-	for (unsigned int i = 0; i < snap->nram; i++)
-		total += snap->ram[i].size;
-	for (unsigned int i = 0; !err && i < snap->nram; i++) {
-		const struct snapshot_ram *ram = &snap->ram[i];
-
-		for (uint32_t c = 0; !err && c < chunks_of(ram->size); c++) {
-			err = save_chunk(snap, &mem->ram[i], &map, i, c, fd, written);
-			done += chunk_len(ram, c);
-			if (progress)
-				progress->fn(progress->arg, done, total);
-		}
-	}
-	pagemap_close(&map);
+	pagemap_open(&saving.map);
+	err = crew_run(&crew);
+	pagemap_close(&saving.map);
+	*written += saving.written;
 	return err;
 }
 

@@ -2,15 +2,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vmm/core/stream.h"
 #include "vmm/snapshot_priv.h"
 
 enum { PAGE = 1 << GUEST_PAGE_SHIFT, VERIFY_NICE = 10 };
-enum { SECOND = 1000000000, PROGRESS_NS = 200000000 };
 
 int full_pwrite(int fd, const void *data, size_t len, off_t off)
 {
@@ -155,8 +152,9 @@ static int read_data(int fd, uint8_t *to, off_t off, uint64_t len, uint64_t *got
 	return err;
 }
 
-static int load_chunk(struct snapshot_load *load, unsigned int run, uint32_t i)
+static int load_chunk(void *arg, unsigned int run, uint32_t i)
 {
+	struct snapshot_load *load = arg;
 	const struct snapshot *snap = load->snap;
 	const struct snapshot_ram *ram = &snap->ram[run];
 	uint64_t at = (uint64_t)i * SNAPSHOT_CHUNK, len = chunk_len(ram, i);
@@ -176,108 +174,40 @@ static int load_chunk(struct snapshot_load *load, unsigned int run, uint32_t i)
 	return sum == snap->sums[ram->first + i] ? 0 : -EBADMSG;
 }
 
-static void note_bad(struct snapshot_load *load, uint32_t chunk, int err)
-{
-	uint32_t bad = atomic_load(&load->bad);
-
-	atomic_store(&load->err, err);
-	while (chunk < bad && !atomic_compare_exchange_weak(&load->bad, &bad, chunk))
-		;
-}
-
-static void *load_thread(void *arg)
-{
-	struct snapshot_load *load = arg;
-	const struct snapshot *snap = load->snap;
-	uint32_t chunk;
-
-	/* A guest runs on that memory, and goes before. Of this thread alone. */
-	if (!load->mem)
-		setpriority(PRIO_PROCESS, 0, VERIFY_NICE);
-	while ((chunk = atomic_fetch_add(&load->next, 1)) < snap->nsums) {
-		unsigned int run = 0;
-		int err;
-
-		while (run + 1 < snap->nram && snap->ram[run + 1].first <= chunk)
-			run++;
-		err = load_chunk(load, run, chunk - snap->ram[run].first);
-		if (!err)
-			continue;
-		note_bad(load, chunk, err);
-		break;
-	}
-	return NULL;
-}
-
 int snapshot_load_start(struct snapshot_load *load, const struct snapshot *snap,
 			const struct guest_mem *mem, struct fail *fail)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned int want = cpus < 1 ? 1 : cpus > 4 ? 4 : (unsigned int)cpus;
+	int err;
 
 	load->snap = snap;
 	load->mem = mem;
-	load->nthreads = 0;
-	atomic_store(&load->next, 0);
-	atomic_store(&load->bad, UINT32_MAX);
-	atomic_store(&load->err, 0);
 	atomic_store(&load->read, 0);
-	load->progress = NULL;
-	while (load->nthreads < want) {
-		int err = pthread_create(&load->threads[load->nthreads], NULL, load_thread, load);
-
-		if (err && !load->nthreads)
-			return fail_set(fail, EXIT_HOST, -err, "cannot start a thread: %s",
-					strerror(err));
-		if (err)
-			break;
-		load->nthreads++;
-	}
-	return 0;
-}
-
-static void tell_progress(struct snapshot_load *load)
-{
-	uint64_t next = atomic_load(&load->next), all = load->snap->nsums;
-
-	load->progress->fn(load->progress->arg, (next < all ? next : all) * SNAPSHOT_CHUNK,
-			   all * SNAPSHOT_CHUNK);
-}
-
-/* Waits for one thread. */
-static void join(struct snapshot_load *load, pthread_t thread)
-{
-	struct timespec until;
-
-	while (load->progress) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += PROGRESS_NS;
-		until.tv_sec += until.tv_nsec / SECOND;
-		until.tv_nsec %= SECOND;
-		if (pthread_timedjoin_np(thread, NULL, &until) != ETIMEDOUT)
-			return;
-		tell_progress(load);
-	}
-	pthread_join(thread, NULL);
+	/* Where a guest runs on that memory it goes before. */
+	load->crew = (struct snapshot_crew){
+		.snap = snap,
+		.chunk = load_chunk,
+		.arg = load,
+		.nice = mem ? 0 : VERIFY_NICE,
+	};
+	err = crew_start(&load->crew);
+	return err ? fail_set(fail, EXIT_HOST, err, "cannot start a thread: %s", strerror(-err))
+		   : 0;
 }
 
 int snapshot_load_wait(struct snapshot_load *load, struct fail *fail)
 {
 	uint32_t bad;
-	int err;
+	int err = crew_wait(&load->crew, &bad);
 
-	while (load->nthreads)
-		join(load, load->threads[--load->nthreads]);
-	bad = atomic_load(&load->bad);
-	err = atomic_load(&load->err);
-	if (bad == UINT32_MAX)
-		return 0;
-	if (err != -EBADMSG)
-		return fail_set(fail, EXIT_HOST, err, "cannot read the snapshot: %s",
-				strerror(-err));
-	return fail_set(fail, EXIT_SNAPSHOT, err,
+	if (err == -EBADMSG)
+		return fail_set(
+			fail, EXIT_SNAPSHOT, err,
 			"the snapshot's memory does not hold: wrong checksum of chunk %u of %u",
 			bad, load->snap->nsums);
+	if (err)
+		return fail_set(fail, EXIT_HOST, err, "cannot read the snapshot: %s",
+				strerror(-err));
+	return 0;
 }
 
 int snapshot_map(const struct snapshot *snap, struct guest_mem *mem, struct fail *fail)
