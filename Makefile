@@ -33,7 +33,7 @@ BASE := -std=gnu11 -D_GNU_SOURCE -DVMM_VERSION='"$(VERSION)"' $(WARN) -MMD -MP -
 PORTABLE := $(wildcard vmm/core/*.c devices/*.c virtio/*.c firmware/*.c)
 # Of the architecture and the program, what needs no KVM: plain C, with native tests.
 PORTABLE += $(wildcard arch/arm64/gic_*.c) arch/arm64/mmio_decode.c arch/arm64/pagetable.c
-PORTABLE += arch/arm64/stack.c
+PORTABLE += arch/arm64/stack.c arch/arm64/regs_field.c
 PORTABLE += $(wildcard vmm/control*.c vmm/cmd_control*.c vmm/config.c vmm/snapshot*.c vmm/test_*.c)
 PORTABLE += $(wildcard vmm/migrate*.c)
 PORTABLE += vmm/pages.c vmm/coalesce.c vmm/term.c vmm/progress.c vmm/commands.c vmm/command_options.c

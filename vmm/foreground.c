@@ -303,12 +303,14 @@ static int fill(struct run *run, struct fail *fail)
 static int create(struct run *run, struct fail *fail)
 {
 	struct restore *restore = run->how->restore;
-	const struct machine_like like = {
+	struct machine_like like = {
 		.saved = restore ? &restore->saved : NULL,
 		.refused = restore ? &restore->refused : NULL,
 		.psci_downgrade = restore && restore->psci_downgrade,
 	};
 
+	if (restore)
+		memcpy(like.unnamed, restore->unnamed, sizeof(like.unnamed));
 	return machine_create(run->cfg, restore ? &like : NULL, &run->log, &run->machine, fail);
 }
 

@@ -6,57 +6,13 @@
 #include <unistd.h>
 
 #include "arch/arm64/dt.h"
-#include "arch/arm64/hypercall.h"
 #include "arch/arm64/layout.h"
-#include "arch/arm64/vgic.h"
 #include "devices/gpio.h"
 #include "firmware/dtb.h"
 #include "virtio/console.h"
 #include "vmm/core/chardev.h"
-#include "vmm/core/findings.h"
 #include "vmm/machine_priv.h"
 #include "vmm/machine_state.h"
-#include "vmm/user_gic.h"
-
-/* What this host's KVM must be able to do, asked before anything is made. */
-static int plan_kvm(struct machine *m, const struct machine_like *like, struct fail *fail)
-{
-	uint64_t ram_end = LAYOUT_RAM_BASE + m->cfg->mem;
-	struct gic_host host;
-	int err;
-
-	m->gic = (struct gic_want){
-		.kind = m->cfg->irqchip,
-		.cpus = m->cfg->cpus,
-		.spis = m->cfg->spis,
-		.ram_end = ram_end,
-		.user_its = m->cfg->its == CONFIG_ITS_USER,
-	};
-	m->gic.ipa_bits = cpu_ipa_bits(gic_plan_end(&m->gic));
-	m->vm->ncpus = m->cfg->cpus;
-	m->vm->unmapped = m->cfg->unmapped;
-	m->pages = m->cfg->mmio_pages;
-	err = vm_open_kvm(m->vm, m->gic.ipa_bits, fail);
-	if (!err) {
-		host = vgic_host(&m->vm->kvm);
-		err = gic_choose(&host, &m->gic, fail);
-	}
-	if (!err)
-		err = cpu_plan(&m->vm->kvm, m->cfg->pmu, &m->vm->model, fail);
-	if (err)
-		return err;
-	if (like)
-		cpu_plan_like(&m->vm->model, &like->saved->cpu, like->refused);
-	if (!pages_possible(&m->vm->kvm, LAYOUT_VIRTIO_SLOTS * LAYOUT_VIRTIO_STRIDE))
-		m->pages = CONFIG_PAGES_OFF;
-	if (m->pages != m->cfg->mmio_pages)
-		log_line(m->log, LOG_INFO, "--mmio-pages off: this host cannot show registers");
-	m->vm->model.user_gic = !gic_kind_in_kernel(m->gic.kind);
-	if (m->vm->model.user_gic)
-		return user_gic_create(m->vm, &m->gic, fail);
-	m->vm->gic = &vgic_half;
-	return vgic_create(&m->gic, &m->vm->chip, fail);
-}
 
 /* Asked for, so no --loglevel hides it. */
 void machine_trace_line(void *arg, const char *text)
@@ -64,86 +20,6 @@ void machine_trace_line(void *arg, const char *text)
 	struct machine *m = arg;
 
 	dprintf(m->log->fd, "%s\n", text);
-}
-
-/* Who serves PSCI, and which version: the words against what this host can do. */
-static int choose_psci(struct machine *m, bool can_forward, struct fail *fail)
-{
-	const struct config *cfg = m->cfg;
-	bool trace = cfg->trace & TRACE_FIRMWARE;
-	bool inject = cfg->inject.nrules > inject_count(&cfg->inject, "its");
-
-	if (cfg->psci == CONFIG_PSCI_USER && !can_forward)
-		return fail_set(fail, EXIT_CONFIG, -ENOTSUP,
-				"--psci user: this host's kernel does not forward firmware calls "
-				"(Linux 6.4 and later do); use --psci kernel");
-	m->user_psci = cfg->psci != CONFIG_PSCI_KERNEL && can_forward;
-	if (!m->user_psci && (trace || inject))
-		return fail_set(fail, EXIT_CONFIG, -ENOTSUP, "%s needs --psci user%s",
-				trace ? "--trace" : "--inject",
-				can_forward ? ""
-					    : ", which this host's kernel cannot do: it does not "
-					      "forward firmware calls");
-	if (!m->user_psci && cfg->psci == CONFIG_PSCI_AUTO)
-		log_line(m->log, LOG_INFO,
-			 "this host's kernel does not forward firmware calls: its own PSCI it is");
-	return 0;
-}
-
-/* The kernel's PSCI. A restored guest has asked for the version long ago. */
-static int plan_kernel_psci(struct machine *m, uint32_t version, const struct machine_like *like,
-			    struct fail *fail)
-{
-	struct cpu_model *model = &m->vm->model;
-	struct fail why = { 0 };
-	int err = cpu_plan_psci(&m->vm->kvm, version, model, like ? &why : fail);
-
-	if (err && like && why.code == EXIT_CONFIG) {
-		err = cpu_plan_psci(&m->vm->kvm, 0, model, fail);
-		if (!err && !like->psci_downgrade)
-			findings_add(like->refused,
-				     "the guest was told of PSCI %s, this host's kernel ends at %s "
-				     "(--allow-psci-downgrade)",
-				     psci_version_name(version),
-				     psci_version_name(model->psci_version));
-	} else if (err && like) {
-		fail_set(fail, why.code, err, "%s", why.text);
-	}
-	m->psci_version = model->psci_version;
-	return err;
-}
-
-static int plan_firmware(struct machine *m, const struct machine_like *like, struct fail *fail)
-{
-	unsigned int word = m->cfg->psci_version;
-	uint32_t version = word ? psci_version_at(word - 1) : 0;
-	bool can_forward = hypercall_supported(&m->vm->kvm);
-	bool lost = like && like->saved->user_psci && !can_forward;
-	int err = lost ? 0 : choose_psci(m, can_forward, fail);
-
-	if (err)
-		return err;
-	m->vm->model.user_psci = m->user_psci;
-	if (lost)
-		findings_add(like->refused,
-			     "the guest's PSCI is vmm's own, to which this host's kernel "
-			     "does not forward (Linux 6.4 and later do)");
-	if (!m->user_psci)
-		return plan_kernel_psci(m, lost ? 0 : version, like, fail);
-	m->psci_version = version ? version : PSCI_LATEST;
-	err = psci_init(&m->psci, m->psci_version, m->cfg->cpus, cpu_mpidr, &m->vm->mem);
-	if (err)
-		return fail_set(fail, EXIT_HOST, err, "out of memory");
-	m->trng.entropy = trng_host_entropy;
-	trace_init(&m->trace, m->cfg->trace, machine_trace_line, m);
-	m->smccc = (struct smccc){
-		.psci = &m->psci,
-		.trng = &m->trng,
-		.trace = m->cfg->trace ? &m->trace : NULL,
-		.inject = m->cfg->inject.nrules ? &m->inject : NULL,
-	};
-	m->vm->fw = &m->smccc;
-	return 0;
 }
 
 /* What a user who named no parameters would want. */
@@ -241,7 +117,7 @@ static int load(struct machine *m, struct fail *fail)
 
 static int add_ram(struct machine *m, struct fail *fail)
 {
-	int err = vm_add_ram(m->vm, LAYOUT_RAM_BASE, m->cfg->mem, fail);
+	int err = m->partial ? 0 : vm_add_ram(m->vm, LAYOUT_RAM_BASE, m->cfg->mem, fail);
 
 	if (!err && m->vm->model.pvtime)
 		err = vm_add_ram(m->vm, LAYOUT_PVTIME_BASE, LAYOUT_PVTIME_SIZE, fail);
@@ -258,14 +134,15 @@ int machine_create(const struct config *cfg, const struct machine_like *like, st
 		return fail_set(fail, EXIT_HOST, -ENOMEM, "out of memory");
 	*out = m;
 	m->cfg = cfg;
+	m->like = like;
 	m->log = log;
 	m->inject = cfg->inject;
 	m->bootargs = cfg->params ? cfg->params : cfg->nodefaults ? "" : default_bootargs(cfg);
 	err = vm_create(log, &m->vm, fail);
 	if (!err)
-		err = plan_kvm(m, like, fail);
+		err = machine_plan_kvm(m, fail);
 	if (!err)
-		err = plan_firmware(m, like, fail);
+		err = machine_plan_firmware(m, fail);
 	if (!err && !like)
 		err = open_boot(m, fail);
 	if (!err)
@@ -276,6 +153,7 @@ int machine_create(const struct config *cfg, const struct machine_like *like, st
 		err = machine_add_devices(m, fail);
 	if (!err && cfg->dump_dtb)
 		err = dump_dtb(m, fail);
+	m->like = NULL;
 	return err;
 }
 
@@ -360,6 +238,19 @@ void machine_destroy(struct machine *m)
 	boot_close(&m->boot);
 	psci_fini(&m->psci);
 	free(m);
+}
+
+bool machine_partial(const struct machine *m)
+{
+	return m->partial;
+}
+
+bool machine_left_out(const struct machine *m, uint64_t addr)
+{
+	for (unsigned int i = 0; i < m->nleft_out; i++)
+		if (m->left_out[i] == addr)
+			return true;
+	return false;
 }
 
 struct vm *machine_vm(struct machine *m)

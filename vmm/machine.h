@@ -17,11 +17,16 @@ struct findings;
 /* A VM with its devices, boot files and device tree: what goes where, and in which order. */
 struct machine;
 
+/* What a machine has of its host, by number. */
+enum machine_part { MACHINE_DISK, MACHINE_NET, MACHINE_PORT, MACHINE_PARTS };
+
 /* To be made like one that was saved: what this host cannot be is added to `refused`. */
 struct machine_like {
 	const struct machine_saved *saved;
 	struct findings *refused;
 	bool psci_downgrade; /* a lower version than the guest was told of will do */
+	/* A bit each: the user has not said what it is here, so that nothing is opened. */
+	uint32_t unnamed[MACHINE_PARTS];
 };
 
 /*
@@ -29,10 +34,17 @@ struct machine_like {
  * KVM and its interrupt controller, boot files (the only child process is a decompressor), disks,
  * then taps. With cfg->dry_run it stops before taps. cfg and log are borrowed.
  * `like` is NULL for a new machine; of one that is to be restored the boot files are not opened
- * before a reset needs them. 0 or -errno with `fail` set.
+ * before a reset needs them, and what is missing is left out: machine_partial() says so, and it can only
+ * be compared. 0 or -errno with `fail` set.
  */
 int machine_create(const struct config *cfg, const struct machine_like *like, struct log *log,
 		   struct machine **out, struct fail *fail);
+
+/* Not all of what was saved could be made: it has the same CPUs and, if this host has it, the same
+ * interrupt controller; but for that only what is there, and no memory. */
+bool machine_partial(const struct machine *m);
+/* Whether a device at that address was left out. */
+bool machine_left_out(const struct machine *m, uint64_t addr);
 
 /* Makes the vCPUs, paused, without loading anything: what is restored comes from elsewhere. */
 int machine_start_empty(struct machine *m, struct fail *fail);
@@ -55,7 +67,8 @@ void machine_destroy(struct machine *m); /* NULL is fine */
 /* For blk_resize(): the disk of that serial, place (vda, vdb ...) or number (0, 1 ...); or NULL with
  * `fail` set. */
 struct device *machine_disk(struct machine *m, const char *word, struct fail *fail);
-struct device *machine_nth_disk(struct machine *m, unsigned int n); /* as --disk named them */
+/* As --disk named them; NULL: it was left out. */
+struct device *machine_nth_disk(const struct machine *m, unsigned int n);
 /* For balloon_set(); NULL without --balloon. */
 struct device *machine_balloon(struct machine *m);
 struct vm *machine_vm(struct machine *m);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -17,6 +18,7 @@
 #include "virtio/pci.h"
 #include "virtio/rng.h"
 #include "vmm/core/chardev.h"
+#include "vmm/core/findings.h"
 #include "vmm/its_sink.h"
 #include "vmm/machine_priv.h"
 
@@ -71,6 +73,28 @@ static int next_slot(struct machine *m, struct device_env *env, struct fail *fai
 	*env = env_at(m, LAYOUT_VIRTIO_BASE + n * LAYOUT_VIRTIO_STRIDE, LAYOUT_VIRTIO_SPI + n,
 		      true);
 	env->page = m->regs;
+	return 0;
+}
+
+static bool unnamed(const struct machine *m, enum machine_part part, unsigned int n)
+{
+	return m->like && m->like->unnamed[part] >> n & 1;
+}
+
+/* Of a machine that was saved, what options could fix is a finding, and the device is left out. `option`
+ * names it. */
+static int leave_out(struct machine *m, const struct device_env *env, const char *option,
+		     unsigned int n, int err, struct fail *fail)
+{
+	char what[40];
+
+	if (err && (!m->like || fail->code != EXIT_CONFIG))
+		return err;
+	snprintf(what, sizeof(what), "%s %u (--%s %u=...)", option, n, option, n);
+	if (err)
+		findings_take(m->like->refused, what, fail);
+	m->partial = true;
+	m->left_out[m->nleft_out++] = env->base;
 	return 0;
 }
 
@@ -160,7 +184,7 @@ static int add_gicv2m(struct machine *m, struct fail *fail)
 	struct irq *irq;
 	int err;
 
-	if (!gic_kind_has_v2m(m->gic.kind))
+	if (!gic_kind_has_v2m(m->gic.kind) || machine_left_out(m, env.base))
 		return 0;
 	err = gicv2m_create(&env, LAYOUT_GICV2M_SPIS, &dev, fail);
 	if (!err)
@@ -213,13 +237,17 @@ static int add_disks(struct machine *m, struct fail *fail)
 	for (unsigned int i = 0; !err && i < m->cfg->ndisks; i++) {
 		struct blk_config cfg = m->cfg->disks[i];
 		struct device_env env;
-		struct device *dev;
+		struct device *dev = NULL;
 
 		cfg.transport = m->transport;
 		err = next_slot(m, &env, fail);
-		if (!err)
+		if (err)
+			break;
+		if (!unnamed(m, MACHINE_DISK, i))
 			err = blk_create(&env, &cfg, &dev, fail);
-		if (!err)
+		if (!dev)
+			err = leave_out(m, &env, "disk", i, err, fail);
+		else
 			err = vm_add_device(m->vm, dev, fail);
 		if (!err)
 			m->disks[i] = dev;
@@ -227,7 +255,7 @@ static int add_disks(struct machine *m, struct fail *fail)
 	return err;
 }
 
-struct device *machine_nth_disk(struct machine *m, unsigned int n)
+struct device *machine_nth_disk(const struct machine *m, unsigned int n)
 {
 	return m->disks[n];
 }
@@ -296,13 +324,17 @@ static int add_nets(struct machine *m, struct fail *fail)
 	for (unsigned int i = 0; !err && !m->cfg->dry_run && i < m->cfg->nnets; i++) {
 		struct net_config cfg = m->cfg->nets[i];
 		struct device_env env;
-		struct device *dev;
+		struct device *dev = NULL;
 
 		cfg.transport = m->transport;
 		err = next_slot(m, &env, fail);
-		if (!err)
+		if (err)
+			break;
+		if (!unnamed(m, MACHINE_NET, i))
 			err = net_create(&env, &cfg, &dev, fail);
-		if (!err)
+		if (!dev)
+			err = leave_out(m, &env, "network", i, err, fail);
+		else
 			err = vm_add_device(m->vm, dev, fail);
 	}
 	return err;
@@ -317,17 +349,20 @@ static int add_ports(struct machine *m, struct fail *fail)
 		.nports = m->cfg->nports,
 	};
 	struct device_env env;
-	struct device *dev;
+	struct device *dev = NULL;
 	int err;
 
 	if (m->cfg->dry_run || !cfg.nports)
 		return 0;
-	err = ports_open(&m->ports, m->cfg, m->vm->loop, m->log, ports, fail);
-	if (!err)
-		err = next_slot(m, &env, fail);
-	if (!err)
+	err = next_slot(m, &env, fail);
+	if (err)
+		return err;
+	if (!m->like || !m->like->unnamed[MACHINE_PORT])
+		err = ports_open(&m->ports, m->cfg, m->vm->loop, m->log, ports, fail);
+	if (!err && m->ports.n)
 		err = console_create(&env, &cfg, &dev, fail);
-	return err ? err : vm_add_device(m->vm, dev, fail);
+	return dev ? vm_add_device(m->vm, dev, fail)
+		   : leave_out(m, &env, "port", m->ports.n, err, fail);
 }
 
 /* One builder for each kind of device, in the order of their creation and so of their slots. */

@@ -60,6 +60,7 @@ int machine_check_disks(const struct machine *m, struct snapshot *snap, struct f
 			struct fail *fail)
 {
 	const struct config *cfg = machine_config(m);
+	struct fail why = { 0 };
 	int err = 0;
 
 	for (unsigned int i = 0; !err && i < cfg->ndisks; i++) {
@@ -67,14 +68,22 @@ int machine_check_disks(const struct machine *m, struct snapshot *snap, struct f
 		char name[16];
 
 		snprintf(name, sizeof(name), "disk/%u", i);
-		err = snapshot_get(snap, name, MACHINE_VERSION, stamp_state, &then, fail);
+		err = snapshot_get(snap, name, MACHINE_VERSION, stamp_state, &then, &why);
+		if (err && why.code == EXIT_SNAPSHOT) {
+			findings_take(refused, NULL, &why);
+			err = 0;
+			continue;
+		}
+		/* One that could not be opened was said to be so. */
+		if (!err && !machine_nth_disk(m, i))
+			continue;
 		if (!err && stamp_take(&cfg->disks[i].disk, &now))
 			findings_add(refused, "disk %u (%s): %s", i, cfg->disks[i].disk.path,
 				     strerror(errno));
 		else if (!err)
 			stamp_compare(i, &then, &now, refused);
 	}
-	return err;
+	return err ? fail_set(fail, why.code, err, "%s", why.text) : 0;
 }
 
 /* On stable storage first: the snapshot is worth nothing with a disk that a host crash has undone. */

@@ -11,9 +11,14 @@
 #include "vmm/ports.h"
 #include "vmm/vm.h"
 
-/* Private part of the machine: machine.c (plan, firmware, boot), machine_devices.c (what is on it). */
+/* Private part of the machine: machine_plan.c (what KVM and firmware are to be), machine.c (boot),
+ * machine_devices.c (what is on it). */
 struct machine {
 	const struct config *cfg;
+	const struct machine_like *like; /* NULL: a new one; borrowed while it is made */
+	bool partial;
+	uint64_t left_out[CONFIG_DISKS_MAX + CONFIG_NETS_MAX + 3]; /* addresses of devices */
+	unsigned int nleft_out;
 	struct log *log;
 	struct vm *vm;
 	struct chardev *console;
@@ -42,6 +47,11 @@ struct machine {
 
 /* Where lines of --trace go; `arg` is the machine. Any thread. */
 void machine_trace_line(void *arg, const char *text);
+
+/* What this host's KVM and firmware must be able to do, asked before anything is made (machine_plan.c).
+ * What it lacks of m->like is a finding, and the next best is taken: then the machine is partial. */
+int machine_plan_kvm(struct machine *m, struct fail *fail);
+int machine_plan_firmware(struct machine *m, struct fail *fail);
 
 /* Makes every device, in the order of their slots; what leaves traces on the host comes last. */
 int machine_add_devices(struct machine *m, struct fail *fail);

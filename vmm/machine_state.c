@@ -186,6 +186,11 @@ static void mp_state(const struct kvm_vcpu *vcpu, struct state *s)
 		s->err = err;
 }
 
+static bool any(const struct findings *refused)
+{
+	return refused && refused->n;
+}
+
 static void vcpu_state(void *arg, struct state *s)
 {
 	struct part *part = arg;
@@ -201,8 +206,8 @@ static void vcpu_state(void *arg, struct state *s)
 	state_bool(s, "suspended", &vcpu->suspended);
 	state_u64(s, "entry", &vcpu->entry);
 	state_u64(s, "context", &vcpu->context);
-	/* Only our own PSCI has CPUs that it switches on. */
-	state_check(s, part->vm->fw || (!vcpu->off && !vcpu->start), "off");
+	/* Only our own PSCI has CPUs that it switches on; of a host without, it was said already. */
+	state_check(s, part->vm->fw || (!vcpu->off && !vcpu->start) || any(part->refused), "off");
 	pthread_mutex_unlock(&part->vm->run_lock);
 }
 
@@ -211,6 +216,14 @@ static void gic_state(void *arg, struct state *s)
 	struct part *part = arg;
 
 	part->vm->chip->ops->state(part->vm->chip, s, part->refused);
+}
+
+static void gic_check_state(void *arg, struct state *s)
+{
+	struct part *part = arg;
+	const struct irqchip_ops *ops = part->vm->chip->ops;
+
+	(ops->check ? ops->check : ops->state)(part->vm->chip, s, part->refused);
 }
 
 static void firmware_state(void *arg, struct state *s)
@@ -230,30 +243,63 @@ static void device_state(void *arg, struct state *s)
 typedef int (*section_fn)(struct snapshot *snap, const char *name,
 			  void (*fn)(void *arg, struct state *s), void *arg, struct fail *fail);
 
+/* A section that does not hold, is missing, or of a later version is one more finding. */
+static int visit(struct snapshot *snap, section_fn section, const char *name,
+		 void (*fn)(void *arg, struct state *s), struct part *part, struct fail *fail)
+{
+	struct fail why = { 0 };
+	int err = section(snap, name, fn, part, &why);
+
+	if (err && part->refused && why.code == EXIT_SNAPSHOT) {
+		findings_take(part->refused, NULL, &why);
+		return 0;
+	}
+	return err ? fail_set(fail, why.code, err, "%s", why.text) : 0;
+}
+
+static int each_vcpu(struct snapshot *snap, section_fn section, struct part *part,
+		     struct fail *fail)
+{
+	char name[DEVICE_PATH];
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < part->vm->ncpus; i++) {
+		part->vcpu = &part->vm->vcpus[i];
+		snprintf(name, sizeof(name), "vcpu/%u", i);
+		err = visit(snap, section, name, vcpu_state, part, fail);
+	}
+	return err;
+}
+
+static int each_device(struct snapshot *snap, section_fn section, struct part *part,
+		       struct fail *fail)
+{
+	char name[DEVICE_PATH];
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < part->vm->ndevices; i++) {
+		part->dev = part->vm->devices[i];
+		snprintf(name, sizeof(name), "device/%s", part->dev->name);
+		err = visit(snap, section, name, device_state, part, fail);
+	}
+	return err;
+}
+
 /* In the order of loading: vCPUs before the controller, whose registers are of existing CPUs; the
  * controller before the devices, which set their lines. */
 static int each_section(struct vm *vm, struct snapshot *snap, section_fn section,
 			struct findings *refused, struct fail *fail)
 {
 	struct part part = { .vm = vm, .refused = refused };
-	char name[DEVICE_PATH];
-	int err = section(snap, "clock", clock_state, &part, fail);
+	int err = visit(snap, section, "clock", clock_state, &part, fail);
 
-	for (unsigned int i = 0; !err && i < vm->ncpus; i++) {
-		part.vcpu = &vm->vcpus[i];
-		snprintf(name, sizeof(name), "vcpu/%u", i);
-		err = section(snap, name, vcpu_state, &part, fail);
-	}
 	if (!err)
-		err = section(snap, "gic", gic_state, &part, fail);
+		err = each_vcpu(snap, section, &part, fail);
+	if (!err)
+		err = visit(snap, section, "gic", gic_state, &part, fail);
 	if (!err && vm->fw)
-		err = section(snap, "psci", firmware_state, &part, fail);
-	for (unsigned int i = 0; !err && i < vm->ndevices; i++) {
-		part.dev = vm->devices[i];
-		snprintf(name, sizeof(name), "device/%s", part.dev->name);
-		err = section(snap, name, device_state, &part, fail);
-	}
-	return err;
+		err = visit(snap, section, "psci", firmware_state, &part, fail);
+	return err ? err : each_device(snap, section, &part, fail);
 }
 
 static int save_section(struct snapshot *snap, const char *name,
@@ -285,18 +331,68 @@ int machine_save(struct machine *m, struct snapshot *snap, struct fail *fail)
 	return err ? err : each_section(machine_vm(m), snap, save_section, NULL, fail);
 }
 
-int machine_check_vcpus(struct machine *m, struct snapshot *snap, struct findings *refused,
-			struct fail *fail)
+/* --- comparing -------------------------------------------------------------------------------- */
+
+static int take_section(struct snapshot *snap, const char *name,
+			void (*fn)(void *arg, struct state *s), void *arg, struct fail *fail)
+{
+	(void)fn, (void)arg;
+	return snapshot_take(snap, name, MACHINE_VERSION, fail);
+}
+
+/* What is in the snapshot of a device that could not be made, and what of a part that is not compared. */
+static bool left_out(const struct machine *m, const char *name)
+{
+	static const char *const parts[] = { "machine", "clock", "vcpu/",   "gic",
+					     "psci",	"disk/", "overlay/" };
+	const char *at = strncmp(name, "device/", 7) ? NULL : strrchr(name, '@');
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!strncmp(name, parts[i], strlen(parts[i])))
+			return true;
+	return at && machine_left_out(m, strtoull(at + 1, NULL, 16));
+}
+
+/* Sections of which this machine has no part. */
+static void find_left(const struct machine *m, const struct snapshot *snap,
+		      struct findings *refused)
+{
+	unsigned int at = 0;
+	const char *name;
+
+	while ((name = snapshot_left(snap, &at)))
+		if (!machine_partial(m) || !left_out(m, name))
+			findings_add(refused,
+				     "the snapshot has a section %s, this machine no such part",
+				     name);
+}
+
+int machine_compare(struct machine *m, struct snapshot *snap, const struct machine_saved *saved,
+		    struct findings *refused, struct fail *fail)
 {
 	struct part part = { .vm = machine_vm(m), .refused = refused };
-	char name[DEVICE_PATH];
-	int err = 0;
+	struct machine_saved here = { 0 };
+	int err = visit(snap, take_section, "clock", NULL, &part, fail);
 
-	for (unsigned int i = 0; !err && i < part.vm->ncpus; i++) {
-		part.vcpu = &part.vm->vcpus[i];
-		snprintf(name, sizeof(name), "vcpu/%u", i);
-		err = load_section(snap, name, vcpu_state, &part, fail);
+	machine_made_of(m, &here);
+	if (!err)
+		err = each_vcpu(snap, load_section, &part, fail);
+	if (!err && here.gic == saved->gic)
+		err = visit(snap, load_section, "gic", gic_check_state, &part, fail);
+	if (!err && part.vm->fw)
+		err = visit(snap, take_section, "psci", NULL, &part, fail);
+	if (!err)
+		err = each_device(snap, take_section, &part, fail);
+	for (unsigned int i = 0; !err && i < machine_config(m)->ndisks; i++) {
+		char name[OVERLAY_SECTION];
+
+		machine_overlay_section(i, name);
+		snapshot_take(snap, name, MACHINE_VERSION, NULL);
+		snprintf(name, sizeof(name), "disk/%u", i);
+		snapshot_take(snap, name, MACHINE_VERSION, NULL);
 	}
+	if (!err)
+		find_left(m, snap, refused);
 	return err;
 }
 
@@ -304,14 +400,10 @@ int machine_load(struct machine *m, struct snapshot *snap, struct findings *refu
 		 struct fail *fail)
 {
 	int err = machine_load_overlays(m, snap, fail);
-	const char *left;
 
 	if (!err)
 		err = each_section(machine_vm(m), snap, load_section, refused, fail);
-	left = err ? NULL : snapshot_left(snap);
-
-	if (left)
-		findings_add(refused, "the snapshot has a section %s, this machine no such part",
-			     left);
+	if (!err)
+		find_left(m, snap, refused);
 	return err;
 }

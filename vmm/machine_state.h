@@ -39,10 +39,13 @@ int machine_saved_read(struct snapshot *snap, struct machine_saved *saved, struc
 int machine_saved_vls(const struct snapshot *snap, struct machine_saved *saved, struct fail *fail);
 void machine_saved_free(struct machine_saved *saved);
 
-/* Loads the vCPUs' sections alone, of a machine that will be loaded later, to see whether this host
- * takes them: what it does not is added to `refused`. EXIT_SNAPSHOT. */
-int machine_check_vcpus(struct machine *m, struct snapshot *snap, struct findings *refused,
-			struct fail *fail);
+/*
+ * Compares a machine with what was saved, before anything else is loaded, and needs no memory: the vCPUs'
+ * registers, the interrupt controller if it is one of that kind, which parts there are. The machine may be
+ * partial (machine.h), and can be loaded later if it is not. What does not fit is added to `refused`.
+ */
+int machine_compare(struct machine *m, struct snapshot *snap, const struct machine_saved *saved,
+		    struct findings *refused, struct fail *fail);
 
 /* Compares the machine's disks with those that it had: what has been written to since is added to
  * `refused`. Loads those sections. EXIT_SNAPSHOT. */

@@ -82,14 +82,16 @@ static void verify_start(struct restore *r)
 
 int restore_check_findings(const struct restore *r, struct fail *fail)
 {
+	enum exit_code code = r->refused.fixable == r->refused.n ? EXIT_CONFIG : EXIT_SNAPSHOT;
+
 	if (!r->refused.n)
 		return 0;
-	/* Who sends it sees no list. */
+	/* Who sends it is told the first, and then all. */
 	if (r->from.two_way)
-		return fail_set(fail, EXIT_SNAPSHOT, -ENOTSUP, "%.*s (%u reason%s in all)",
+		return fail_set(fail, code, -ENOTSUP, "%.*s (%u reason%s in all)",
 				(int)strcspn(r->refused.text, "\n"), r->refused.text, r->refused.n,
 				r->refused.n == 1 ? "" : "s");
-	return fail_set(fail, EXIT_SNAPSHOT, -ENOTSUP,
+	return fail_set(fail, code, -ENOTSUP,
 			"this host cannot go on with the snapshot's machine, for %u reason%s above",
 			r->refused.n, r->refused.n == 1 ? "" : "s");
 }
@@ -141,6 +143,17 @@ int restore_check_disks(struct restore *r, struct machine *m, struct snapshot *s
 	return err;
 }
 
+int restore_compare(struct restore *r, struct machine *m, struct fail *fail)
+{
+	int err = r->from.two_way ? 0 : restore_check_disks(r, m, &r->snap, fail);
+
+	if (!err)
+		err = machine_start_empty(m, fail);
+	if (!err)
+		err = machine_compare(m, &r->snap, &r->saved, &r->refused, fail);
+	return err ? err : restore_check_findings(r, fail);
+}
+
 int restore_machine(struct restore *r, struct machine *m, struct log *log, struct fail *fail)
 {
 	uint32_t hz = regs_clock_hz();
@@ -154,6 +167,8 @@ int restore_machine(struct restore *r, struct machine *m, struct log *log, struc
 			     r->saved.counter_hz, hz);
 	if (r->from.two_way)
 		return restore_live(r, m, fail);
+	if (machine_partial(m))
+		return restore_compare(r, m, fail);
 	err = restore_check_disks(r, m, &r->snap, fail);
 	if (!err)
 		err = load_ram(r, fail);

@@ -25,6 +25,7 @@ struct restore {
 	bool moves; /* nobody else goes on from it: its generation stays */
 	bool verified; /* RAM is known to be whole */
 	bool throw_away; /* what the guest writes to its disks */
+	uint32_t unnamed[MACHINE_PARTS]; /* as of struct machine_like */
 	/* Of a machine that comes while it runs elsewhere, for as long as it does: */
 	bool answers; /* `from.out` is where answers go */
 	struct receiver from;
@@ -51,13 +52,16 @@ struct restore {
 int restore_open(struct restore *r, int fd, struct fail *fail);
 
 /* Fills the machine, made like r->saved, with RAM and state, ready to run. What this host refuses
- * is in r->refused, and EXIT_SNAPSHOT says how much. */
+ * is in r->refused, and restore_check_findings() says how much. */
 int restore_machine(struct restore *r, struct machine *m, struct log *log, struct fail *fail);
 
 /* The same of one that comes while it runs elsewhere, of which r->snap has what it is made of:
  * memory, then all state, then disks and networks, then the handover. */
 int restore_live(struct restore *r, struct machine *m, struct fail *fail);
-/* EXIT_SNAPSHOT when anything is in r->refused. */
+/* The machine is started, without a vCPU running, and compared with r->snap, that is, all of it that can
+ * be before memory is there. 0, or as below. */
+int restore_compare(struct restore *r, struct machine *m, struct fail *fail);
+/* EXIT_SNAPSHOT when anything is in r->refused; EXIT_CONFIG when other options could fix all of it. */
 int restore_check_findings(const struct restore *r, struct fail *fail);
 /* Compares the disks with `snap`'s. */
 int restore_check_disks(struct restore *r, struct machine *m, struct snapshot *snap,

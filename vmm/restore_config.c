@@ -27,6 +27,7 @@ static bool listed(const char *const *list, const char *name)
 struct host_option {
 	const char *name;
 	const char *const *nth;
+	int part; /* of nth: enum machine_part */
 	unsigned int max; /* of nth */
 	unsigned int seen;
 	bool path; /* begins with one */
@@ -76,6 +77,20 @@ static void own_address(struct taking *t, bool named)
 	net->own_mac = t->r->clone || (named && net->has_mac);
 }
 
+/* It is taken as it was, for its place in the machine, but not made. */
+static void refuse_unnamed(struct taking *t, const struct host_option *o, unsigned int n,
+			   const char *value)
+{
+	struct fail why = { 0 };
+
+	fail_set(&why, EXIT_CONFIG, -EPERM,
+		 "the snapshot is not yours alone, so nothing that it names is opened: say what "
+		 "--%s %u is (it was '%s'): --%s %u=...",
+		 o->name, n, value, o->name, n);
+	findings_take(&t->r->refused, NULL, &why);
+	t->r->unnamed[o->part] |= 1U << n;
+}
+
 static int take_host_option(struct taking *t, struct host_option *o, const char *value,
 			    struct fail *fail)
 {
@@ -88,12 +103,11 @@ static int take_host_option(struct taking *t, struct host_option *o, const char 
 	if (!named && !t->trusted && !o->nth)
 		return 0;
 	if (!named && !t->trusted)
-		return fail_set(fail, EXIT_CONFIG, -EPERM,
-				"the snapshot is not yours alone, so nothing that it names is "
-				"opened: say what --%s %u is (it was '%s'): --%s %u=...",
-				o->name, n, value, o->name, n);
-	if (!named)
+		refuse_unnamed(t, o, n, value);
+	else if (!named)
 		named = o->path ? absolute(t, value, fail) : value;
+	if (!t->asked && !t->trusted)
+		named = value;
 	err = named ? opts_set(config_options, o->name, named, t->cfg, fail) : -ENOMEM;
 	if (!err && t->cfg->nnets > nets)
 		own_address(t, t->asked);
@@ -125,48 +139,60 @@ static struct host_option *find_host_option(struct host_option *list, const char
 static int take_options(struct taking *t, const struct restore_args *args, struct fail *fail)
 {
 	struct host_option host[] = {
-		{ "disk", args->disks, CONFIG_DISKS_MAX, 0, true },
-		{ "network", args->nets, CONFIG_NETS_MAX, 0, false },
-		{ "port", args->ports, CONSOLE_PORTS_MAX, 0, false },
-		{ "kernel", NULL, 0, 0, true },
-		{ "initrd", NULL, 0, 0, true },
-		{ NULL, NULL, 0, 0, false },
+		{ "disk", args->disks, MACHINE_DISK, CONFIG_DISKS_MAX, 0, true },
+		{ "network", args->nets, MACHINE_NET, CONFIG_NETS_MAX, 0, false },
+		{ "port", args->ports, MACHINE_PORT, CONSOLE_PORTS_MAX, 0, false },
+		{ "kernel", NULL, 0, 0, 0, true },
+		{ "initrd", NULL, 0, 0, 0, true },
+		{ NULL, NULL, 0, 0, 0, false },
 	};
 	struct fail why = { 0 };
 	char *rest = t->r->saved.options, *line, *name, *value;
-	int err = 0;
 
-	while (!err && (line = strsep(&rest, "\n"))) {
+	while ((line = strsep(&rest, "\n"))) {
 		const char *wrong = opts_line(line, &name, &value);
 		struct host_option *o = name && !wrong ? find_host_option(host, name) : NULL;
+		int err = 0;
 
+		t->asked = false;
 		if (wrong)
 			err = fail_set(&why, EXIT_SNAPSHOT, -EINVAL, "%s", wrong);
 		else if (o && value)
 			err = take_host_option(t, o, value, &why);
 		else if (name && !listed(not_taken, name))
 			err = opts_set(config_options, name, value, t->cfg, &why);
+		if (err && (t->asked || why.code == EXIT_HOST))
+			return fail_set(fail, why.code, err, "%s", why.text);
+		if (err) {
+			why.code = EXIT_SNAPSHOT;
+			findings_take(&t->r->refused, "the snapshot's options", &why);
+		}
 	}
-	if (!err)
-		return check_named(host, fail);
-	if (why.code == EXIT_CONFIG && (!t->trusted || t->asked))
-		return fail_set(fail, why.code, err, "%s", why.text);
-	return fail_set(fail, EXIT_SNAPSHOT, err, "the snapshot's options: %s", why.text);
+	return check_named(host, fail);
 }
 
 /* Decisions that `auto` left to the host that it ran on. */
-static void pin(struct config *cfg, const struct machine_saved *saved)
+static void pin(struct config *cfg, const struct machine_saved *saved, struct findings *refused)
 {
+	bool known = false;
+
 	cfg->irqchip = saved->gic;
 	cfg->psci = saved->user_psci ? CONFIG_PSCI_USER : CONFIG_PSCI_KERNEL;
 	for (unsigned int i = 0; psci_version_words[i]; i++)
-		if (psci_version_at(i) == saved->psci_version)
+		if (psci_version_at(i) == saved->psci_version) {
 			cfg->psci_version = i + 1;
+			known = true;
+		}
+	if (!known)
+		findings_add(refused,
+			     "the guest was told of PSCI %u.%u, which this vmm does not know",
+			     saved->psci_version >> 16, saved->psci_version & 0xffff);
 }
 
 static void apply(struct config *cfg, const struct restore_args *args)
 {
-	if (args->name || args->clone)
+	/* Only to check it takes nobody's name. */
+	if (args->name || args->clone || args->check)
 		cfg->name = args->name;
 	if (args->kernel)
 		cfg->kernel = args->kernel;
@@ -248,7 +274,7 @@ int restore_configure(struct restore *r, int fd, const struct restore_args *args
 	err = take_options(&t, args, fail);
 	if (err)
 		return err;
-	pin(cfg, &r->saved);
+	pin(cfg, &r->saved, &r->refused);
 	apply(cfg, args);
 	take_overlays(cfg, r, args->disk_overlay);
 	return args->clone ? check_clone(cfg, fail) : 0;

@@ -7,16 +7,6 @@
 
 /* A machine that comes while it runs elsewhere. */
 
-/* Before anything stops there: can it go on here? */
-static int check(struct restore *r, struct machine *m, struct fail *fail)
-{
-	int err = machine_start_empty(m, fail);
-
-	if (!err)
-		err = machine_check_vcpus(m, &r->snap, &r->refused, fail);
-	return err ? err : restore_check_findings(r, fail);
-}
-
 /* What only one machine can have was given back there before this could come. */
 static int load(struct restore *r, struct machine *m, struct snapshot *last, struct fail *fail)
 {
@@ -63,7 +53,8 @@ static int hand_over(struct restore *r, struct machine *m, struct fail *fail)
 int restore_live(struct restore *r, struct machine *m, struct fail *fail)
 {
 	struct snapshot last;
-	int err = check(r, m, fail);
+	/* Before anything stops there: can it go on here? */
+	int err = restore_compare(r, m, fail);
 
 	snapshot_init(&last);
 	if (!err)

@@ -33,11 +33,14 @@ const struct section *snapshot_find(const struct snapshot *snap, const char *nam
 	return find(snap, name);
 }
 
-const char *snapshot_left(const struct snapshot *snap)
+const char *snapshot_left(const struct snapshot *snap, unsigned int *at)
 {
-	for (unsigned int i = 0; i < snap->n; i++)
-		if (!snap->sections[i].taken && !snap->sections[i].optional)
-			return snap->sections[i].name;
+	while (*at < snap->n) {
+		const struct section *section = &snap->sections[(*at)++];
+
+		if (!section->taken && !section->optional)
+			return section->name;
+	}
 	return NULL;
 }
 
@@ -67,22 +70,32 @@ int snapshot_add(struct snapshot *snap, const char *name, uint32_t version,
 	return 0;
 }
 
-int snapshot_get(struct snapshot *snap, const char *name, uint32_t version,
-		 void (*load)(void *arg, struct state *s), void *arg, struct fail *fail)
+int snapshot_take(struct snapshot *snap, const char *name, uint32_t version, struct fail *fail)
 {
 	struct section *section = find(snap, name);
-	struct stream stream;
-	struct state s;
 
 	if (!section)
 		return fail_set(fail, EXIT_SNAPSHOT, -ENOENT, "the snapshot has no section %s",
 				name);
+	section->taken = true;
 	if (section->version > version)
 		return fail_set(fail, EXIT_SNAPSHOT, -ENOTSUP,
 				"the snapshot's section %s has version %u, this vmm reads up to "
 				"%u; restore it with a newer one",
 				name, section->version, version);
-	section->taken = true;
+	return 0;
+}
+
+int snapshot_get(struct snapshot *snap, const char *name, uint32_t version,
+		 void (*load)(void *arg, struct state *s), void *arg, struct fail *fail)
+{
+	int err = snapshot_take(snap, name, version, fail);
+	const struct section *section = err ? NULL : find(snap, name);
+	struct stream stream;
+	struct state s;
+
+	if (err)
+		return err;
 	stream_open_data(&stream, section->data, section->len);
 	state_init_load(&s, &stream);
 	load(arg, &s);

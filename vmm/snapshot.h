@@ -71,9 +71,12 @@ const struct section *snapshot_find(const struct snapshot *snap, const char *nam
 int snapshot_get(struct snapshot *snap, const char *name, uint32_t version,
 		 void (*load)(void *arg, struct state *s), void *arg, struct fail *fail);
 
-/* A section that nobody took and that is not optional: part of a machine that this one is not. NULL
- * when there is none. */
-const char *snapshot_left(const struct snapshot *snap);
+/* The same of a section that nobody looks into: it is known. */
+int snapshot_take(struct snapshot *snap, const char *name, uint32_t version, struct fail *fail);
+
+/* The next section from *at on, which moves behind it, that nobody took and that is not optional: part of
+ * a machine that this one is not. NULL when there is none. */
+const char *snapshot_left(const struct snapshot *snap, unsigned int *at);
 
 /* --- files ------------------------------------------------------------------------------------ */
 

@@ -161,13 +161,18 @@ int vm_clear_ram(struct vm *vm, struct fail *fail)
 	return 0;
 }
 
+unsigned int vm_ipa_max(const struct vm *vm)
+{
+	unsigned int max = (unsigned int)kvm_cap(&vm->kvm, KVM_CAP_ARM_VM_IPA_SIZE);
+
+	return max ? max : 40;
+}
+
 int vm_open_kvm(struct vm *vm, unsigned int ipa_bits, struct fail *fail)
 {
-	unsigned int max = kvm_cap(&vm->kvm, KVM_CAP_ARM_VM_IPA_SIZE);
+	unsigned int max = vm_ipa_max(vm);
 	int err;
 
-	if (!max)
-		max = 40;
 	if (ipa_bits > max)
 		return fail_set(fail, EXIT_CONFIG, -E2BIG,
 				"--mem: the machine's addresses need %u bits, this host's KVM has "

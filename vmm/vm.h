@@ -94,6 +94,8 @@ int vm_add_ram(struct vm *vm, gpa_t base, uint64_t size, struct fail *fail);
 /* All of RAM reads as zero again. No vCPU runs. */
 int vm_clear_ram(struct vm *vm, struct fail *fail);
 
+/* The most bits that addresses of a guest can have on this host. */
+unsigned int vm_ipa_max(const struct vm *vm);
 /* The KVM VM with `ipa_bits`; vm_power_on() uses the one that is open. */
 int vm_open_kvm(struct vm *vm, unsigned int ipa_bits, struct fail *fail);
 

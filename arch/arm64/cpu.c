@@ -134,9 +134,9 @@ int cpu_init(const struct kvm_vcpu *vcpu, const struct cpu_model *model, struct 
 	if (vcpu->id && !model->user_psci)
 		init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
 	err = kvm_vcpu_init(vcpu, &init);
-	if (!err && model->has_vls && kvm_reg_set(vcpu, KVM_REG_ARM64_SVE_VLS, model->vls))
-		return fail_set(fail, EXIT_SNAPSHOT, -EINVAL,
-				"this host's SVE does not have the guest's vector lengths");
+	/* Where they cannot be, the host's own are left: loading compares them. */
+	if (!err && model->has_vls)
+		kvm_reg_set(vcpu, KVM_REG_ARM64_SVE_VLS, model->vls);
 	if (!err && model->sve)
 		err = kvm_vcpu_finalize(vcpu, KVM_ARM_VCPU_SVE);
 	if (!err)

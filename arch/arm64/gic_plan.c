@@ -40,16 +40,22 @@ static bool can(const struct gic_host *host, enum gic_kind kind)
 	return host->v3 && (host->its || !gic_kind_has_its(kind));
 }
 
-/* "gicv3, gicv3-its" */
-static void list_kinds(const struct gic_host *host, char *buf, size_t size)
+void gic_host_words(const struct gic_host *host, char words[GIC_WORDS])
 {
 	size_t len = 0;
 
-	buf[0] = '\0';
+	words[0] = '\0';
 	for (int kind = GIC_AUTO + 1; kind < GIC_KINDS; kind++)
-		if (can(host, kind) && len < size)
-			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", " : "",
-						gic_kind_words[kind]);
+		if (can(host, kind) && len < GIC_WORDS)
+			len += (size_t)snprintf(words + len, GIC_WORDS - len, "%s%s",
+						len ? ", " : "", gic_kind_words[kind]);
+}
+
+unsigned int gic_host_cpus(const struct gic_host *host, enum gic_kind kind)
+{
+	bool v2 = gic_kind_model(kind) == GIC_MODEL_V2;
+
+	return v2 && host->cpus > GIC_V2_CPUS_MAX ? GIC_V2_CPUS_MAX : host->cpus;
 }
 
 /* Messages for devices where the host has them, and as many CPUs as are wanted; in the kernel if
@@ -65,8 +71,8 @@ static enum gic_kind best(const struct gic_host *host, unsigned int cpus)
 
 int gic_choose(const struct gic_host *host, struct gic_want *want, struct fail *fail)
 {
-	unsigned int max = host->cpus;
-	char kinds[64];
+	char kinds[GIC_WORDS];
+	unsigned int max;
 
 	if (!host->v2 && !host->v3 && !host->user)
 		return fail_set(fail, EXIT_HOST, -ENODEV,
@@ -74,7 +80,7 @@ int gic_choose(const struct gic_host *host, struct gic_want *want, struct fail *
 				"GICv3), and none in userspace is possible");
 	if (want->kind == GIC_AUTO)
 		want->kind = best(host, want->cpus);
-	list_kinds(host, kinds, sizeof(kinds));
+	gic_host_words(host, kinds);
 	if (!can(host, want->kind))
 		return fail_set(
 			fail, EXIT_CONFIG, -ENODEV,
@@ -85,8 +91,7 @@ int gic_choose(const struct gic_host *host, struct gic_want *want, struct fail *
 				"--its user: %s has no ITS; this host's KVM can %s; use --irqchip "
 				"gicv3-its where it can, or leave --its out",
 				gic_kind_words[want->kind], kinds);
-	if (gic_kind_model(want->kind) == GIC_MODEL_V2 && max > GIC_V2_CPUS_MAX)
-		max = GIC_V2_CPUS_MAX;
+	max = gic_host_cpus(host, want->kind);
 	if (want->cpus > max)
 		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"--cpus %u: this host's KVM with %s allows at most %u", want->cpus,

@@ -37,6 +37,12 @@ struct gic_want {
 
 enum { GIC_HIDDEN_MEM = 0x110000 };
 
+/* What it can, for a sentence: "gicv3, gicv3-its". */
+enum { GIC_WORDS = 64 };
+void gic_host_words(const struct gic_host *host, char words[GIC_WORDS]);
+/* The most CPUs that a controller of that kind, which it can, has there. */
+unsigned int gic_host_cpus(const struct gic_host *host, enum gic_kind kind);
+
 /* Resolves GIC_AUTO. -ENODEV (EXIT_HOST: it has none at all; EXIT_CONFIG: not the one that is
  * wanted) and -EINVAL (too many CPUs for it), in a sentence that names what the host can do. */
 int gic_choose(const struct gic_host *host, struct gic_want *want, struct fail *fail);

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/arm64/regs.h"
+#include "arch/arm64/regs_field.h"
 
 enum { SIZE_MAX_REG = 256 }; /* bytes of the longest: an SVE register of 2048 bits */
 enum { TIMER_CTL_ISTATUS = 4 };
@@ -28,13 +30,17 @@ static bool is_firmware(uint64_t id)
 	return group == KVM_REG_ARM_FW || group == KVM_REG_ARM_FW_FEAT_BMAP;
 }
 
+static bool is_sys(uint64_t id)
+{
+	return (id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM64_SYSREG;
+}
+
 /* ID registers: op0 3, op1 0, CRn 0. They say what the others may hold. */
 static bool is_id(uint64_t id)
 {
 	uint32_t bits = (uint32_t)id & 0xffff;
 
-	return (id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM64_SYSREG && bits >> 14 == 3 &&
-	       (bits >> 7 & 0x7f) == 0;
+	return is_sys(id) && bits >> 14 == 3 && (bits >> 7 & 0x7f) == 0;
 }
 
 /* In which order registers are written; within a rank by id. */
@@ -51,12 +57,80 @@ static int by_rank(const void *a, const void *b)
 	return order ? order : (x > y) - (x < y);
 }
 
+/* --- refusing --------------------------------------------------------------------------------- */
+
+/* A line, unless it is of another vCPU already: most registers are the machine's. */
+static void refuse_line(struct findings *refused, const struct kvm_vcpu *vcpu, const char *line)
+{
+	if (!findings_has(refused, line))
+		findings_add(refused, "vCPU %u: %s", vcpu->id, line);
+}
+
+static void refuse_values(struct findings *refused, const struct kvm_vcpu *vcpu, const char *name,
+			  uint64_t wants, uint64_t has)
+{
+	char line[160];
+
+	if (findings_allowed(refused, name))
+		return;
+	snprintf(line, sizeof(line), "%s is 0x%llx in the snapshot, 0x%llx on this host", name,
+		 (unsigned long long)wants, (unsigned long long)has);
+	refuse_line(refused, vcpu, line);
+}
+
+/* Field by field, if it has fields. */
+static bool refuse_fields(struct findings *refused, const struct kvm_vcpu *vcpu, uint64_t id,
+			  uint64_t wants, uint64_t has)
+{
+	char name[32], text[sizeof(name) + sizeof(((struct reg_field *)0)->name)];
+	uint64_t differ = wants ^ has;
+	struct reg_field field;
+
+	if (!is_sys(id) || !regs_field((uint16_t)id, 0, &field))
+		return false;
+	regs_name(id, name, sizeof(name));
+	for (uint64_t mask; differ; differ &= ~(mask << field.shift)) {
+		regs_field((uint16_t)id, (unsigned int)__builtin_ctzll(differ), &field);
+		mask = (1ULL << field.width) - 1;
+		snprintf(text, sizeof(text), "%s%s", name, field.name);
+		refuse_values(refused, vcpu, text, wants >> field.shift & mask,
+			      has >> field.shift & mask);
+	}
+	return true;
+}
+
+/* "128 to 512 bits" says less than KVM wants to be equal. */
+static void list_lengths(const uint8_t *value, char *text, size_t size)
+{
+	size_t at = 0;
+
+	for (unsigned int vq = 0; vq < 8 * KVM_ARM64_SVE_VLS_WORDS * sizeof(uint64_t); vq++)
+		if (value[vq / 8] & 1 << vq % 8 && at < size)
+			at += (size_t)snprintf(text + at, size - at, "%s%u", at ? ", " : "",
+					       (vq + 1) * 128);
+	if (!at)
+		snprintf(text, size, "none");
+}
+
+static void refuse_lengths(struct findings *refused, const struct kvm_vcpu *vcpu,
+			   const uint8_t *want, const uint8_t *have)
+{
+	char wants[200], has[200], line[sizeof(wants) + sizeof(has) + 80];
+
+	list_lengths(want, wants, sizeof(wants));
+	list_lengths(have, has, sizeof(has));
+	snprintf(line, sizeof(line),
+		 "SVE vector lengths (sve_vls): %s bits in the snapshot, %s on this host", wants,
+		 has);
+	refuse_line(refused, vcpu, line);
+}
+
 static void refuse(struct findings *refused, const struct kvm_vcpu *vcpu, uint64_t id,
 		   const uint8_t *want, const uint8_t *have, int err)
 {
 	uint64_t wants = 0, has = 0;
 	uint32_t size = reg_size(id) < 8 ? reg_size(id) : 8;
-	char name[32];
+	char name[32], line[160];
 
 	regs_name(id, name, sizeof(name));
 	if (findings_allowed(refused, name))
@@ -64,13 +138,16 @@ static void refuse(struct findings *refused, const struct kvm_vcpu *vcpu, uint64
 	memcpy(&wants, want, size);
 	if (have)
 		memcpy(&has, have, size);
-	if (have)
-		findings_add(refused, "vCPU %u: %s is 0x%llx in the snapshot, 0x%llx on this host",
-			     vcpu->id, name, (unsigned long long)wants, (unsigned long long)has);
-	else
-		findings_add(refused, "vCPU %u: %s is 0x%llx in the snapshot, this host: %s",
-			     vcpu->id, name, (unsigned long long)wants,
-			     err == -ENOENT ? "has no such register" : strerror(-err));
+	if (!have) {
+		snprintf(line, sizeof(line), "%s is 0x%llx in the snapshot, this host%s%s", name,
+			 (unsigned long long)wants, err == -ENOENT ? "" : ": ",
+			 err == -ENOENT ? " has no such register" : strerror(-err));
+		refuse_line(refused, vcpu, line);
+	} else if (id == KVM_REG_ARM64_SVE_VLS) {
+		refuse_lengths(refused, vcpu, want, have);
+	} else if (!refuse_fields(refused, vcpu, id, wants, has)) {
+		refuse_values(refused, vcpu, name, wants, has);
+	}
 }
 
 /* --- saving ----------------------------------------------------------------------------------- */

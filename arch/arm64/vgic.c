@@ -410,6 +410,14 @@ static void vgic_state_op(struct irqchip *chip, struct state *s, struct findings
 	vgic_state(&view, s, refused);
 }
 
+static void vgic_check_op(struct irqchip *chip, struct state *s, struct findings *refused)
+{
+	struct vgic_view view = view_of(container_of(chip, struct vgic, chip));
+
+	view.check = true;
+	vgic_state(&view, s, refused);
+}
+
 static void vgic_destroy(struct irqchip *chip)
 {
 	struct vgic *vgic = container_of(chip, struct vgic, chip);
@@ -434,6 +442,7 @@ static const struct irqchip_ops vgic_ops = {
 	.route = vgic_route,
 	.describe = vgic_describe,
 	.state = vgic_state_op,
+	.check = vgic_check_op,
 	.debug = vgic_debug_op,
 	.destroy = vgic_destroy,
 };

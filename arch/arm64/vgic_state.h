@@ -13,6 +13,7 @@ struct vgic_view {
 	int fd, its_fd; /* its_fd: -1 without an ITS */
 	bool hidden_its; /* it is not the guest's: of its state there are only pending LPIs */
 	bool v3;
+	bool check; /* loading only compares what says which controller it is */
 	unsigned int cpus, irqs; /* vCPUs; INTIDs, SGIs and PPIs included */
 };
 
@@ -21,7 +22,8 @@ struct vgic_view {
  * (Documentation/virt/kvm/devices/arm-vgic-v3.rst, arm-vgic.rst, arm-vgic-its.rst). Pending LPIs and
  * the ITS's mappings are in guest RAM: KVM writes them there while saving, so RAM is saved after,
  * and loaded before. What this host's controller does not take is added to `refused`, register by
- * register.
+ * register. With view->check, which needs no RAM, the identity alone is written (GICD_IIDR, GITS_IIDR, the
+ * CPU interface's ICC_CTLR_EL1), and all can be loaded after it.
  */
 void vgic_state(const struct vgic_view *view, struct state *s, struct findings *refused);
 

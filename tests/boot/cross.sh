@@ -84,7 +84,7 @@ restore)
 	restore_all "$2"
 	case $2 in
 	6.12) carried from-7.x-kernel --allow-psci-downgrade ;;
-	6.1) refused from-7.x-kernel-1.1 'ID_AA64DFR0_EL1 is' ;;
+	6.1) refused from-7.x-kernel-1.1 'ID_AA64DFR0_EL1[.][A-Za-z]* is' ;;
 	esac
 	summary
 	;;

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "vmm/core/text.h"
+
 int fail_set(struct fail *f, enum exit_code code, int err, const char *fmt, ...)
 {
 	va_list ap;
@@ -16,8 +18,6 @@ int fail_set(struct fail *f, enum exit_code code, int err, const char *fmt, ...)
 	va_end(ap);
 
 	/* One line, and nothing that a hostile file name could do to a terminal. */
-	for (char *p = f->text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	text_plain(f->text);
 	return err;
 }

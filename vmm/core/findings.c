@@ -7,18 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/core/text.h"
+
 void findings_add(struct findings *f, const char *fmt, ...)
 {
-	char line[512], *text;
+	char line[640], *text;
 	va_list args;
 	size_t len;
 
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line) - 1, fmt, args);
 	va_end(args);
+	text_plain(line);
 	f->n++;
 	len = strlen(line);
 	line[len++] = '\n';
+	if (f->len + len > FINDINGS_MAX)
+		return;
 	text = realloc(f->text, f->len + len + 1);
 	if (!text)
 		return;
@@ -26,6 +31,23 @@ void findings_add(struct findings *f, const char *fmt, ...)
 	f->len += len;
 	text[f->len] = 0;
 	f->text = text;
+}
+
+void findings_take(struct findings *f, const char *what, struct fail *why)
+{
+	f->fixable += why->code == EXIT_CONFIG;
+	findings_add(f, "%s%s%s", what ? what : "", what ? ": " : "", why->text);
+	*why = (struct fail){ 0 };
+}
+
+bool findings_has(const struct findings *f, const char *end)
+{
+	size_t len = strlen(end);
+
+	for (const char *at = f->text; at && (at = strstr(at, end)); at++)
+		if (at[len] == '\n')
+			return true;
+	return false;
 }
 
 /* Whether the name is what the pattern, up to `end`, stands for. */

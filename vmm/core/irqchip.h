@@ -35,6 +35,9 @@ struct irqchip_ops {
 	/* Saves or loads what the guest sees of it, while no vCPU runs; the devices' lines are set
 	 * again by the devices. What this host cannot take is added to `refused`. */
 	void (*state)(struct irqchip *chip, struct state *s, struct findings *refused);
+	/* Reads what state() saved, into a controller that will be loaded later and before there is
+	 * memory: what this host cannot take is added to `refused`. NULL: state() can do so. */
+	void (*check)(struct irqchip *chip, struct state *s, struct findings *refused);
 	/* Adds objects with a member "section" to an array, for people, while no vCPU runs; may be
 	 * NULL. */
 	void (*debug)(struct irqchip *chip, struct json_out *out);

@@ -10,6 +10,9 @@ struct text {
 	size_t len;
 };
 
+/* In place: what is no UTF-8 or could drive a terminal becomes `?`. */
+void text_plain(char *text);
+
 void text_put(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif
