@@ -39,12 +39,18 @@ registers() {
 	check "$hops generations $*" "$ids of them" test "$ids" -eq "$hops"
 }
 
-# What waits: interrupts of each kind, and what the guest's own debugger has set. 6.1 does not let the
-# physical timer be saved.
+# What waits: interrupts of each kind, LPIs of either ITS too where nothing else is asked for and the host
+# has one, and what the guest's own debugger has set. 6.1 does not let the physical timer be saved.
 pending() {
+	if [ $# -eq 0 ] && grep -q GICv3 /proc/interrupts; then
+		pending --irqchip gicv3-its
+		pending --irqchip gicv3-its --its user
+		hopping hop_debug $(((hops + 3) / 4))
+		return
+	fi
 	params=$(lpis "$@")
 	case "$(uname -r) $*" in
-	6.1.*|*user*) ;;
+	6.1.*|*gicv2-user*) ;;
 	*) params="$params cntp=1" ;;
 	esac
 	hopping hop_irqs $(((hops + 3) / 4)) -p "$params" "$@"
