@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/core/text.h"
 #include "vmm/progress.h"
 
 void control_report_begin(struct control_report *report, int fd)
@@ -50,6 +51,21 @@ int64_t control_report_number(const struct json_object *obj, const char *name)
 	return field ? field->num : 0;
 }
 
+/* What speaks against something, before the sentence that says so. */
+static void show_findings(const struct json_object *obj)
+{
+	const struct json_field *list = json_get(obj, "findings");
+	char *at = list && list->type == JSON_ARRAY ? list->text + 1 : NULL;
+	struct json_field line;
+
+	while (at && json_next(&at, &line)) {
+		if (line.type != JSON_STRING)
+			continue;
+		text_plain(line.text);
+		fprintf(stderr, "%s\n", line.text);
+	}
+}
+
 int control_report_follow(FILE *report, const struct control_listener *listener, struct fail *fail)
 {
 	char line[CONTROL_REPORT_LINE], copy[CONTROL_REPORT_LINE];
@@ -72,6 +88,8 @@ int control_report_follow(FILE *report, const struct control_listener *listener,
 		progress_end(&shown);
 		if (listener->json)
 			fprintf(listener->json, "%s\n", copy);
+		else
+			show_findings(&obj);
 		return listener->ended(ok->num, control_report_number(&obj, "code"),
 				       json_get_str(&obj, "error"), fail);
 	}

@@ -12,7 +12,7 @@
  * What a machine tells about something long, on a socket that came with the request: lines of JSON,
  * of which the one with a member "ok" is the last.
  */
-enum { CONTROL_REPORT_LINE = 1024 };
+enum { CONTROL_REPORT_LINE = 16384 };
 
 /* --- the machine's side -------------------------------------------------------------------------- */
 
@@ -42,7 +42,7 @@ struct control_listener {
 	FILE *json; /* where the last line goes as it is; NULL: nowhere */
 };
 
-/* Reads until the last line. 0, what ended() gave, or -EPIPE, without a sentence: the machine ended
+/* Reads until the last line, whose "findings", if it has any, go to standard error, a line each. 0, what ended() gave, or -EPIPE, without a sentence: the machine ended
  * before. */
 int control_report_follow(FILE *report, const struct control_listener *listener, struct fail *fail);
 

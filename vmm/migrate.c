@@ -20,16 +20,32 @@ uint32_t migrate_ram_sum(const struct guest_mem *mem)
 	return sum;
 }
 
+static uint64_t first_line(const struct frames *f)
+{
+	const uint8_t *end = f->section.len ? memchr(f->section.data, '\n', f->section.len) : NULL;
+
+	return end ? (uint64_t)(end - f->section.data) : f->section.len;
+}
+
+static void copy_plain(char *to, size_t max, const uint8_t *from, uint64_t len)
+{
+	len = len < max ? len : max;
+	for (uint64_t i = 0; i < len; i++)
+		to[i] = from[i] == '\n' || (from[i] >= ' ' && from[i] <= '~') ? (char)from[i] : '?';
+	to[len] = 0;
+}
+
 void migrate_text(const struct frames *f, char text[MIGRATE_TEXT_MAX + 1])
 {
-	size_t len = f->section.len < MIGRATE_TEXT_MAX ? f->section.len : MIGRATE_TEXT_MAX;
+	copy_plain(text, MIGRATE_TEXT_MAX, f->section.data, first_line(f));
+}
 
-	if (len)
-		memcpy(text, f->section.data, len);
-	text[len] = 0;
-	for (char *c = text; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+void migrate_list(const struct frames *f, char list[MIGRATE_LIST_MAX + 1])
+{
+	uint64_t at = first_line(f);
+
+	at += at < f->section.len;
+	copy_plain(list, MIGRATE_LIST_MAX, f->section.data + at, f->section.len - at);
 }
 
 bool migrate_is(const struct frames *f, const char *word)

@@ -32,6 +32,7 @@ enum {
 	MIGRATE_ROUNDS_MAX = 40,
 	MIGRATE_SILENCE_MS = 30000, /* after so long without a byte that is due the link is lost */
 	MIGRATE_ID = 16, /* bytes */
+	MIGRATE_LIST_MAX = 4000, /* characters of all reasons why it cannot be */
 };
 
 /* --- the source -------------------------------------------------------------------------------- */
@@ -80,6 +81,9 @@ struct sender {
 	void (*progress)(void *arg, const struct sender_stats *stats);
 	struct sender_stats stats;
 	bool runs_there; /* the destination has said so: nobody may go on here */
+	/* Why it refuses, if it has said more than a sentence: a line each, nothing that drives a
+	 * terminal. */
+	char reasons[MIGRATE_LIST_MAX + 1];
 
 	/* private */
 	uint8_t id[MIGRATE_ID];
@@ -118,6 +122,8 @@ struct receiver {
 	unsigned int silence_ms;
 	bool two_way; /* whoever sends waits for answers: all of the handover */
 	struct fetch fetch; /* of memory that comes when all else has */
+	/* Borrowed, a line each: all that speaks against the machine here, for receiver_close(); or NULL. */
+	const char *reasons;
 
 	/* private */
 	struct frames frames;

@@ -13,7 +13,7 @@
 #define WORD_READY    "=ready"
 #define WORD_LOADED   "=loaded"
 #define WORD_RUNNING  "=running"
-#define WORD_REFUSED  "=refused" /* text */
+#define WORD_REFUSED  "=refused" /* text, and behind a newline all reasons, a line each */
 /* Of post-copy only. */
 #define WORD_MISSING	"=missing" /* struct migrate_missing */
 #define WORD_WANT	"=want" /* struct migrate_want */
@@ -49,8 +49,10 @@ enum {
 
 /* CRC-32C of all RAM, region by region. */
 uint32_t migrate_ram_sum(const struct guest_mem *mem);
-/* What the last frame says, for a person: cut off, and nothing that drives a terminal. */
+/* What the last frame says, for a person: its first line, cut off, and nothing that drives a terminal. */
 void migrate_text(const struct frames *f, char text[MIGRATE_TEXT_MAX + 1]);
+/* And the lines behind that, likewise. */
+void migrate_list(const struct frames *f, char list[MIGRATE_LIST_MAX + 1]);
 bool migrate_is(const struct frames *f, const char *word);
 /* Whether there is something to read. */
 bool migrate_buffered(const struct frames *f);

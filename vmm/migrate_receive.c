@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "vmm/core/loop.h"
@@ -215,6 +216,20 @@ static unsigned int last_word(const struct receiver *r)
 	return silence(r) < LAST_WORD_MS ? silence(r) : LAST_WORD_MS;
 }
 
+/* As much of the list as the source takes, in whole lines. */
+static void say_refused(struct receiver *r, const char *why)
+{
+	char text[sizeof(((struct fail *)0)->text) + MIGRATE_LIST_MAX + 1];
+	size_t room = MIGRATE_LIST_MAX, len = r->reasons ? strlen(r->reasons) : 0;
+
+	if (len > room)
+		while (room && r->reasons[room - 1] != '\n')
+			room--;
+	snprintf(text, sizeof(text), "%s%s%.*s", why, len ? "\n" : "", (int)room,
+		 len ? r->reasons : "");
+	frames_word(&r->to, WORD_REFUSED, text, strlen(text));
+}
+
 void receiver_close(struct receiver *r, const struct fail *fail)
 {
 	fetch_end(&r->fetch);
@@ -222,7 +237,7 @@ void receiver_close(struct receiver *r, const struct fail *fail)
 	if (r->two_way && fail && fail->text[0] && !r->over && !r->to.err) {
 		r->to.stop_fd = -1;
 		r->to.deadline_ns = migrate_deadline(last_word(r));
-		frames_word(&r->to, WORD_REFUSED, fail->text, strlen(fail->text));
+		say_refused(r, fail->text);
 		if (!stream_flush(&r->to))
 			migrate_linger(r->in, r->out, last_word(r));
 	}

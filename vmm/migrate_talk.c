@@ -61,6 +61,7 @@ int sender_hear(struct sender *s, struct fail *fail)
 	if (!migrate_is(&s->from, WORD_REFUSED))
 		return 0;
 	migrate_text(&s->from, text);
+	migrate_list(&s->from, s->reasons);
 	return fail_set(fail, EXIT_MIGRATION, -ECONNREFUSED, "the destination refuses: %s", text);
 }
 

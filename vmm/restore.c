@@ -80,12 +80,13 @@ static void verify_start(struct restore *r)
 
 /* --- in order --------------------------------------------------------------------------------- */
 
-int restore_check_findings(const struct restore *r, struct fail *fail)
+int restore_check_findings(struct restore *r, struct fail *fail)
 {
 	enum exit_code code = r->refused.fixable == r->refused.n ? EXIT_CONFIG : EXIT_SNAPSHOT;
 
 	if (!r->refused.n)
 		return 0;
+	r->from.reasons = r->refused.text;
 	/* Who sends it is told the first, and then all. */
 	if (r->from.two_way)
 		return fail_set(fail, code, -ENOTSUP, "%.*s (%u reason%s in all)",

@@ -62,7 +62,7 @@ int restore_live(struct restore *r, struct machine *m, struct fail *fail);
  * be before memory is there. 0, or as below. */
 int restore_compare(struct restore *r, struct machine *m, struct fail *fail);
 /* EXIT_SNAPSHOT when anything is in r->refused; EXIT_CONFIG when other options could fix all of it. */
-int restore_check_findings(const struct restore *r, struct fail *fail);
+int restore_check_findings(struct restore *r, struct fail *fail);
 /* Compares the disks with `snap`'s. */
 int restore_check_disks(struct restore *r, struct machine *m, struct snapshot *snap,
 			struct fail *fail);

@@ -267,6 +267,12 @@ disks() {
 	send 5 $slow d0 'exec:vmm receive --name d1 --disk 0=other - 2>err1'
 	stays 'another disk' d0 'not as it was left'
 	check 'the lock is back' "$(vmm list)" in_use -d disk
+	mkdir -p elsewhere
+	send 5 d0 'exec:vmm receive --name d1 --disk 0=elsewhere - 2>err1'
+	stays 'no disk at all' d0 '^vmm: .*refuses: disk 0 .*directory.*[(]1 reason in all[)]'
+	check 'no disk at all: the list' "$(cat sent)" grep -q '^disk 0 .*directory' sent
+	vmm send --json d0 'exec:vmm receive --name d1 --disk 0=elsewhere - 2>err1' >json 2>sent
+	check 'no disk at all, as JSON' "$(cat json)" grep -q '"findings":."disk 0 .*directory' json
 	receive d1 --disk 0=disk
 	# shellcheck disable=SC2086
 	check 'with its disk' "$(cat sent)" send 0 $slow d0 unix:sock

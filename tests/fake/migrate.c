@@ -145,6 +145,7 @@ static void source(const struct fake_plan *plan, struct fake_result *result, int
 	end->end = migrate_send(&s, &end->fail);
 	end->runs = end->end == MIGRATE_STAYED;
 	end->stats = s.stats;
+	memcpy(end->reasons, s.reasons, sizeof(end->reasons));
 	if (s.stop_fd >= 0)
 		close(s.stop_fd);
 	side_fini(&side);
@@ -184,7 +185,11 @@ static int destination_take(struct side *side, struct receiver *r, struct fail *
 static void destination(const struct fake_plan *plan, struct fake_result *result, int fd)
 {
 	struct fake_side *end = &result->destination;
-	struct receiver r = { .in = fd, .out = fd, .stop_fd = -1, .silence_ms = plan->silence_ms };
+	struct receiver r = { .in = fd,
+			      .out = fd,
+			      .stop_fd = -1,
+			      .silence_ms = plan->silence_ms,
+			      .reasons = plan->reasons };
 	struct side side;
 
 	side_init(&side, plan, result);

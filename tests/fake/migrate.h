@@ -37,6 +37,7 @@ struct fake_plan {
 	uint64_t timeout_ns;
 	unsigned int writes; /* pages that the guest writes a round; 0: a few, and fewer */
 	bool verify, cancel;
+	const char *reasons; /* of the destination's, with `fails` */
 	const char *fails; /* of the machine: "begin", "stop", "make", "load"; or NULL */
 	void (*begins)(bool destination); /* in each side's process, before all else; or NULL */
 };
@@ -49,6 +50,7 @@ struct fake_side {
 	uint32_t value; /* of its state */
 	struct fail fail;
 	struct sender_stats stats;
+	char reasons[MIGRATE_LIST_MAX + 1]; /* as the source has heard them */
 };
 
 struct fake_result {

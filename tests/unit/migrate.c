@@ -97,6 +97,46 @@ START_TEST(each_failure_is_told)
 }
 END_TEST
 
+/* All of them, in whole lines, and what could drive a terminal does not. */
+START_TEST(each_reason_is_told)
+{
+	static const struct {
+		const char *list, *heard;
+	} rows[] = {
+		{ NULL, "" },
+		{ "one\ntwo \x1b[2J\x9b\n", "one\ntwo ?[2J?\n" },
+	};
+	struct fake_plan plan = calm;
+	struct fake_result r;
+
+	plan.fails = "make";
+	plan.reasons = rows[_i].list;
+	r = run(&plan);
+	check_stayed(&r, "the destination refuses: make: no space", "make: no space");
+	ck_assert_str_eq(r.source.reasons, rows[_i].heard);
+}
+END_TEST
+
+START_TEST(a_long_list_is_cut_between_lines)
+{
+	char list[2 * MIGRATE_LIST_MAX] = "";
+	struct fake_plan plan = calm;
+	struct fake_result r;
+	size_t len;
+
+	for (unsigned int i = 0; strlen(list) + 20 < sizeof(list); i++)
+		snprintf(list + strlen(list), 20, "reason %u\n", i);
+	plan.fails = "make";
+	plan.reasons = list;
+	r = run(&plan);
+	check_stayed(&r, "make: no space", "make: no space");
+	len = strlen(r.source.reasons);
+	ck_assert_uint_gt(len, MIGRATE_LIST_MAX - 20);
+	ck_assert_int_eq(r.source.reasons[len - 1], '\n');
+	ck_assert_int_eq(memcmp(r.source.reasons, list, len), 0);
+}
+END_TEST
+
 START_TEST(a_cancel_is_told)
 {
 	struct fake_plan plan = calm;
@@ -254,6 +294,8 @@ int main(void)
 	tcase_add_test(tc, moves_verified);
 	tcase_add_test(tc, bandwidth_is_kept);
 	tcase_add_loop_test(tc, each_failure_is_told, 0, sizeof(failures) / sizeof(failures[0]));
+	tcase_add_loop_test(tc, each_reason_is_told, 0, 2);
+	tcase_add_test(tc, a_long_list_is_cut_between_lines);
 	tcase_add_test(tc, a_cancel_is_told);
 	tcase_add_test(tc, a_busy_guest_stays);
 	tcase_add_loop_test(tc, every_fault_at_every_frame, FAULT_CUT, FAULTS);
