@@ -33,11 +33,12 @@ BASE := -std=gnu11 -D_GNU_SOURCE -DVMM_VERSION='"$(VERSION)"' $(WARN) -MMD -MP -
 PORTABLE := $(wildcard vmm/core/*.c devices/*.c virtio/*.c firmware/*.c)
 # Of the architecture and the program, what needs no KVM: plain C, with native tests.
 PORTABLE += $(wildcard arch/arm64/gic_*.c) arch/arm64/mmio_decode.c arch/arm64/pagetable.c
-PORTABLE += arch/arm64/stack.c arch/arm64/regs_field.c
+PORTABLE += arch/arm64/stack.c arch/arm64/regs_field.c arch/arm64/regs_name.c arch/arm64/regs_record.c
 PORTABLE += $(wildcard vmm/control*.c vmm/cmd_control*.c vmm/config.c vmm/snapshot*.c vmm/test_*.c)
 PORTABLE += $(wildcard vmm/migrate*.c)
 PORTABLE += vmm/pages.c vmm/coalesce.c vmm/term.c vmm/progress.c vmm/commands.c vmm/command_options.c
-PORTABLE += vmm/cmd_man.c vmm/cmd_completion.c vmm/inject_services.c
+PORTABLE += vmm/cmd_man.c vmm/cmd_completion.c vmm/inject_services.c vmm/machine_saved.c
+PORTABLE += $(wildcard vmm/inspect*.c) vmm/cmd_inspect.c
 ARM64 := $(filter-out $(PORTABLE),$(wildcard arch/arm64/*.c vmm/*.c))
 
 # One short line a command; V=1 shows it whole.

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arm64/gic_plan.h"
 #include "arch/arm64/regs.h"
-#include "arch/arm64/regs_state.h"
+#include "arch/arm64/regs_record.h"
 #include "firmware/psci.h"
 #include "vmm/core/json.h"
 #include "vmm/inspect.h"
@@ -25,6 +26,8 @@ static void put_register(void *arg, uint64_t id, const uint8_t *value, uint32_t 
 
 static void put_section(const struct section *section, bool registers, struct json_out *out)
 {
+	int err;
+
 	json_open(out, NULL, '{');
 	json_str(out, "name", section->name);
 	json_uint(out, "version", section->version);
@@ -33,8 +36,10 @@ static void put_section(const struct section *section, bool registers, struct js
 	json_bool(out, "optional", section->optional);
 	if (registers && !strncmp(section->name, "vcpu/", 5)) {
 		json_open(out, "registers", '{');
-		inspect_registers(section, put_register, out);
+		err = inspect_registers(section, put_register, out);
 		json_close(out, '}');
+		if (err)
+			json_str(out, "error", "what follows makes no sense");
 	}
 	json_close(out, '}');
 }

@@ -268,7 +268,11 @@ void machine_made_of(const struct machine *m, struct machine_saved *saved)
 	saved->gic = m->gic.kind;
 	saved->user_psci = m->user_psci;
 	saved->psci_version = m->psci_version;
-	saved->cpu = m->vm->model;
+	saved->cpu = (struct cpu_traits){
+		.sve = m->vm->model.sve,
+		.pauth = m->vm->model.pauth,
+		.pvtime = m->vm->model.pvtime,
+	};
 }
 
 struct chardev *machine_console(struct machine *m)

@@ -2,12 +2,10 @@
 #ifndef VMM_MACHINE_STATE_H
 #define VMM_MACHINE_STATE_H
 
-#include "arch/arm64/cpu.h"
-#include "arch/arm64/vgic.h"
 #include "vmm/config.h"
 #include "vmm/core/findings.h"
 #include "vmm/machine.h"
-#include "vmm/snapshot.h"
+#include "vmm/machine_saved.h"
 
 /*
  * A machine as sections of a snapshot: "machine" (what it was made of), "disk/N" (which one it had,
@@ -15,29 +13,12 @@
  * under way in its devices. RAM is the snapshot's own matter.
  */
 
-/* What the machine was made of: enough to make one like it. */
-struct machine_saved {
-	char *options; /* owned: a line each, as --config takes them */
-	char *cwd; /* owned: what paths that do not begin with / were relative to */
-	uint32_t counter_hz; /* CNTFRQ_EL0 */
-	uint32_t gic; /* enum gic_kind */
-	bool user_psci;
-	uint32_t psci_version;
-	struct cpu_model cpu; /* only what cpu_plan_like() looks at */
-};
-
 /* The section that has what the guest wrote to the throw-away overlay of disk `n`. */
 enum { OVERLAY_SECTION = 32 };
 void machine_overlay_section(unsigned int n, char name[OVERLAY_SECTION]);
 
 /* Adds all sections. 0 or -errno with a sentence. */
 int machine_save(struct machine *m, struct snapshot *snap, struct fail *fail);
-
-/* Reads the section "machine": EXIT_SNAPSHOT. */
-int machine_saved_read(struct snapshot *snap, struct machine_saved *saved, struct fail *fail);
-/* Adds the SVE vector lengths, which the vCPUs' registers hold. EXIT_SNAPSHOT. */
-int machine_saved_vls(const struct snapshot *snap, struct machine_saved *saved, struct fail *fail);
-void machine_saved_free(struct machine_saved *saved);
 
 /*
  * Compares a machine with what was saved, before anything else is loaded, and needs no memory: the vCPUs'

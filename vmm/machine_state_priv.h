@@ -6,8 +6,6 @@
 
 /* Private part: machine_state.c (sections of all but disks), machine_disks.c (those of disks). */
 
-enum { MACHINE_VERSION = 1 };
-
 /* "disk/N": which one each was, as it is left; and "overlay/N": what the guest wrote where that is
  * not in the image. 0 or -errno with a sentence. */
 int machine_save_disks(const struct machine *m, struct snapshot *snap, struct fail *fail);

@@ -53,7 +53,7 @@ int cpu_plan(const struct kvm *kvm, bool pmu, struct cpu_model *model, struct fa
 	return 0;
 }
 
-void cpu_plan_like(struct cpu_model *model, const struct cpu_model *like, struct findings *refused)
+void cpu_plan_like(struct cpu_model *model, const struct cpu_traits *like, struct findings *refused)
 {
 	const struct {
 		const char *name;

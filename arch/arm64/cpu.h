@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "arch/arm64/cpu_traits.h"
 #include "vmm/core/fail.h"
 #include "vmm/core/findings.h"
 #include "vmm/kvm.h"
@@ -33,7 +34,8 @@ int cpu_plan(const struct kvm *kvm, bool pmu, struct cpu_model *model, struct fa
 
 /* Restricts the model to what `like` has. What `like` has and this host does not is added to
  * `refused`. */
-void cpu_plan_like(struct cpu_model *model, const struct cpu_model *like, struct findings *refused);
+void cpu_plan_like(struct cpu_model *model, const struct cpu_traits *like,
+		   struct findings *refused);
 
 /*
  * The PSCI version that the kernel's own implementation shows, for cpu_init(): 0 is its default,

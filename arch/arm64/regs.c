@@ -6,31 +6,20 @@
 #include <string.h>
 
 /* In the order of writing: the version first, since it says what the others may hold. */
-static const struct {
-	uint64_t id;
-	const char *name;
-} firmware[] = {
-	{ KVM_REG_ARM_PSCI_VERSION, "psci_version" },
-	{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1, "smccc_workaround_1" },
-	{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, "smccc_workaround_2" },
-	{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_3, "smccc_workaround_3" },
-	{ KVM_REG_ARM_STD_BMAP, "std_bitmap" },
-	{ KVM_REG_ARM_STD_HYP_BMAP, "std_hyp_bitmap" },
-	{ KVM_REG_ARM_VENDOR_HYP_BMAP, "vendor_hyp_bitmap" },
-	{ KVM_REG_ARM_VENDOR_HYP_BMAP_2, "vendor_hyp_bitmap_2" },
+static const uint64_t firmware[] = {
+	KVM_REG_ARM_PSCI_VERSION,
+	KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1,
+	KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2,
+	KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_3,
+	KVM_REG_ARM_STD_BMAP,
+	KVM_REG_ARM_STD_HYP_BMAP,
+	KVM_REG_ARM_VENDOR_HYP_BMAP,
+	KVM_REG_ARM_VENDOR_HYP_BMAP_2,
 };
 
 enum { NFIRMWARE = sizeof(firmware) / sizeof(firmware[0]) };
 
 _Static_assert((int)NFIRMWARE <= (int)REGS_FIRMWARE_MAX, "room for all");
-
-const char *regs_firmware_name(uint64_t id)
-{
-	for (int i = 0; i < NFIRMWARE; i++)
-		if (firmware[i].id == id)
-			return firmware[i].name;
-	return NULL;
-}
 
 static bool listed(const struct kvm_reg_list *list, uint64_t id)
 {
@@ -46,9 +35,9 @@ int regs_firmware_read(const struct kvm_vcpu *vcpu, struct reg_value regs[REGS_F
 	int n = 0, err = kvm_reg_list(vcpu, &list);
 
 	for (int i = 0; !err && i < NFIRMWARE; i++) {
-		if (!listed(list, firmware[i].id))
+		if (!listed(list, firmware[i]))
 			continue;
-		regs[n].id = firmware[i].id;
+		regs[n].id = firmware[i];
 		err = kvm_reg_get(vcpu, regs[n].id, &regs[n].value);
 		n++;
 	}

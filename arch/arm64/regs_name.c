@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "arch/arm64/regs.h"
 
-#include <linux/kvm.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#define SYS(op0, op1, crn, crm, op2) ARM64_SYS_REG(op0, op1, crn, crm, op2)
-#define CORE(field)		     (KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(field))
+#include "arch/arm64/reg_id.h"
+
+#define SYS(op0, op1, crn, crm, op2) REG_SYS(op0, op1, crn, crm, op2)
 
 /* Arm ARM (DDI 0487), D24: the system registers that a guest's state is made of. */
 static const struct {
@@ -96,42 +96,63 @@ static const struct {
 	{ SYS(3, 4, 3, 0, 0), "DACR32_EL2" },
 	{ SYS(3, 4, 5, 0, 1), "IFSR32_EL2" },
 	{ SYS(3, 4, 5, 3, 0), "FPEXC32_EL2" },
-	/* Not what their encodings say: api.rst, "ARM registers". */
-	{ KVM_REG_ARM_TIMER_CTL, "CNTV_CTL_EL0" },
-	{ KVM_REG_ARM_TIMER_CVAL, "CNTV_CVAL_EL0" },
-	{ KVM_REG_ARM_TIMER_CNT, "CNTVCT_EL0" },
-	{ KVM_REG_ARM_PTIMER_CTL, "CNTP_CTL_EL0" },
-	{ KVM_REG_ARM_PTIMER_CVAL, "CNTP_CVAL_EL0" },
-	{ KVM_REG_ARM_PTIMER_CNT, "CNTPCT_EL0" },
+	{ REG_CNTV_CTL, "CNTV_CTL_EL0" },
+	{ REG_CNTV_CVAL, "CNTV_CVAL_EL0" },
+	{ REG_CNTVCT, "CNTVCT_EL0" },
+	{ REG_CNTP_CTL, "CNTP_CTL_EL0" },
+	{ REG_CNTP_CVAL, "CNTP_CVAL_EL0" },
+	{ REG_CNTPCT, "CNTPCT_EL0" },
 };
 
-/* Single ones and rows of equal ones, by their offset in struct kvm_regs, in 32-bit words. */
+/* Single ones and rows of equal ones. */
 static const struct {
-	uint64_t id;
-	unsigned int n, words;
+	unsigned int at, n, words;
 	const char *name;
 } core_names[] = {
-	{ CORE(regs.regs[0]), 31, 2, "x" },   { CORE(regs.sp), 1, 2, "sp_el0" },
-	{ CORE(regs.pc), 1, 2, "pc" },	      { CORE(regs.pstate), 1, 2, "pstate" },
-	{ CORE(sp_el1), 1, 2, "sp_el1" },     { CORE(elr_el1), 1, 2, "elr_el1" },
-	{ CORE(spsr[0]), 5, 2, "spsr" },      { CORE(fp_regs.vregs[0]), 32, 4, "v" },
-	{ CORE(fp_regs.fpsr), 1, 1, "fpsr" }, { CORE(fp_regs.fpcr), 1, 1, "fpcr" },
+	{ REG_CORE_X, 31, 2, "x" },	     { REG_CORE_SP_EL0, 1, 2, "sp_el0" },
+	{ REG_CORE_PC, 1, 2, "pc" },	     { REG_CORE_PSTATE, 1, 2, "pstate" },
+	{ REG_CORE_SP_EL1, 1, 2, "sp_el1" }, { REG_CORE_ELR_EL1, 1, 2, "elr_el1" },
+	{ REG_CORE_SPSR, 5, 2, "spsr" },     { REG_CORE_V, 32, 4, "v" },
+	{ REG_CORE_FPSR, 1, 1, "fpsr" },     { REG_CORE_FPCR, 1, 1, "fpcr" },
 };
 
-static void core_name(uint32_t id, char *name, size_t size)
+/* Of the kernel's own firmware services: fw-pseudo-registers.rst. */
+static const struct {
+	uint64_t id;
+	const char *name;
+} firmware_names[] = {
+	{ REG_FW(0), "psci_version" },
+	{ REG_FW(1), "smccc_workaround_1" },
+	{ REG_FW(2), "smccc_workaround_2" },
+	{ REG_FW(3), "smccc_workaround_3" },
+	{ REG_FW_FEATURES(0), "std_bitmap" },
+	{ REG_FW_FEATURES(1), "std_hyp_bitmap" },
+	{ REG_FW_FEATURES(2), "vendor_hyp_bitmap" },
+	{ REG_FW_FEATURES(3), "vendor_hyp_bitmap_2" },
+};
+
+const char *regs_firmware_name(uint64_t id)
+{
+	for (size_t i = 0; i < sizeof(firmware_names) / sizeof(firmware_names[0]); i++)
+		if (firmware_names[i].id == id)
+			return firmware_names[i].name;
+	return NULL;
+}
+
+static void core_name(unsigned int word, char *name, size_t size)
 {
 	for (size_t i = 0; i < sizeof(core_names) / sizeof(core_names[0]); i++) {
-		uint32_t at = (id - (uint32_t)core_names[i].id) / core_names[i].words;
+		unsigned int nth = (word - core_names[i].at) / core_names[i].words;
 
-		if (id < core_names[i].id || at >= core_names[i].n)
+		if (word < core_names[i].at || nth >= core_names[i].n)
 			continue;
 		if (core_names[i].n == 1)
 			snprintf(name, size, "%s", core_names[i].name);
 		else
-			snprintf(name, size, "%s%u", core_names[i].name, at);
+			snprintf(name, size, "%s%u", core_names[i].name, nth);
 		return;
 	}
-	snprintf(name, size, "core_0x%x", id);
+	snprintf(name, size, "core_0x%x", word);
 }
 
 static void sys_name(uint64_t id, char *name, size_t size)
@@ -152,9 +173,9 @@ static void sve_name(uint32_t bits, char *name, size_t size)
 {
 	if (bits == 0xffff)
 		snprintf(name, size, "sve_vls");
-	else if (bits < KVM_REG_ARM64_SVE_PREG_BASE)
+	else if (bits < REG_SVE_P)
 		snprintf(name, size, "z%u", bits >> 5);
-	else if (bits < KVM_REG_ARM64_SVE_FFR_BASE)
+	else if (bits < REG_SVE_FFR)
 		snprintf(name, size, "p%u", bits >> 5 & 15);
 	else
 		snprintf(name, size, "ffr");
@@ -168,17 +189,17 @@ void regs_name(uint64_t id, char *name, size_t size)
 		snprintf(name, size, "%s", firmware);
 		return;
 	}
-	switch (id & KVM_REG_ARM_COPROC_MASK) {
-	case KVM_REG_ARM_CORE:
-		core_name((uint32_t)id, name, size);
+	switch (reg_group(id)) {
+	case REG_CORE:
+		core_name((uint32_t)id & 0xffff, name, size);
 		break;
-	case KVM_REG_ARM64_SYSREG:
+	case REG_SYSTEM:
 		sys_name(id, name, size);
 		break;
-	case KVM_REG_ARM_DEMUX:
+	case REG_CACHE_SIZE:
 		snprintf(name, size, "CCSIDR_EL1[%u]", (unsigned int)(id & 0xff));
 		break;
-	case KVM_REG_ARM64_SVE:
+	case REG_SVE:
 		sve_name((uint32_t)id & 0xffff, name, size);
 		break;
 	default:

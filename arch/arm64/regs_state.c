@@ -10,13 +10,38 @@
 #include "arch/arm64/regs.h"
 #include "arch/arm64/regs_field.h"
 
-enum { SIZE_MAX_REG = 256 }; /* bytes of the longest: an SVE register of 2048 bits */
 enum { TIMER_CTL_ISTATUS = 4 };
 
-static uint32_t reg_size(uint64_t id)
-{
-	return 1u << ((id & KVM_REG_SIZE_MASK) >> KVM_REG_SIZE_SHIFT);
-}
+/* What saved machines hold is what the kernel says. */
+#define SAME(id, kvm) _Static_assert((id) == (kvm), #id)
+#define SAME_CORE(word, field)          \
+	SAME(REG_ID(0, REG_CORE, word), \
+	     KVM_REG_ARM64 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(field))
+SAME(REG_SYS(3, 5, 10, 9, 6), ARM64_SYS_REG(3, 5, 10, 9, 6));
+SAME(REG_CNTV_CTL, KVM_REG_ARM_TIMER_CTL);
+SAME(REG_CNTV_CVAL, KVM_REG_ARM_TIMER_CVAL);
+SAME(REG_CNTVCT, KVM_REG_ARM_TIMER_CNT);
+SAME(REG_CNTP_CTL, KVM_REG_ARM_PTIMER_CTL);
+SAME(REG_CNTP_CVAL, KVM_REG_ARM_PTIMER_CVAL);
+SAME(REG_CNTPCT, KVM_REG_ARM_PTIMER_CNT);
+SAME((uint64_t)REG_CACHE_SIZE << KVM_REG_ARM_COPROC_SHIFT, KVM_REG_ARM_DEMUX);
+SAME(REG_SVE_LENGTHS, KVM_REG_ARM64_SVE_VLS);
+SAME((int)REG_VLS_WORDS, KVM_ARM64_SVE_VLS_WORDS);
+SAME(REG_ID(REG_U256, REG_SVE, REG_SVE_P | 3 << 5), KVM_REG_ARM64_SVE_PREG(3, 0));
+SAME(REG_ID(REG_U256, REG_SVE, REG_SVE_FFR), KVM_REG_ARM64_SVE_FFR(0));
+SAME(REG_ID(REG_U2048, REG_SVE, 3 << 5), KVM_REG_ARM64_SVE_ZREG(3, 0));
+SAME(REG_FW(3), KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_3);
+SAME(REG_FW_FEATURES(2), KVM_REG_ARM_VENDOR_HYP_BMAP);
+SAME_CORE(REG_CORE_X, regs.regs[0]);
+SAME_CORE(REG_CORE_SP_EL0, regs.sp);
+SAME_CORE(REG_CORE_PC, regs.pc);
+SAME_CORE(REG_CORE_PSTATE, regs.pstate);
+SAME_CORE(REG_CORE_SP_EL1, sp_el1);
+SAME_CORE(REG_CORE_ELR_EL1, elr_el1);
+SAME_CORE(REG_CORE_SPSR, spsr[0]);
+SAME_CORE(REG_CORE_V, fp_regs.vregs[0]);
+SAME_CORE(REG_CORE_FPSR, fp_regs.fpsr);
+SAME_CORE(REG_CORE_FPCR, fp_regs.fpcr);
 
 static bool is_counter(uint64_t id)
 {
@@ -196,26 +221,6 @@ static int save_all(const struct kvm_vcpu *vcpu, uint8_t *record, uint32_t *len)
 
 /* --- loading ---------------------------------------------------------------------------------- */
 
-int regs_each(const uint8_t *record, uint32_t len,
-	      void (*fn)(void *arg, uint64_t id, const uint8_t *value, uint32_t size), void *arg)
-{
-	uint32_t at = 0, size;
-	uint64_t id;
-
-	while (at < len) {
-		if (len - at < sizeof(id))
-			return -EPROTO;
-		memcpy(&id, record + at, sizeof(id));
-		at += sizeof(id);
-		size = reg_size(id);
-		if (size > SIZE_MAX_REG || size > len - at)
-			return -EPROTO;
-		fn(arg, id, record + at, size);
-		at += size;
-	}
-	return 0;
-}
-
 struct loading {
 	const struct kvm_vcpu *vcpu;
 	struct findings *refused;
@@ -273,7 +278,7 @@ static int set_one(const struct kvm_vcpu *vcpu, uint64_t id, const uint8_t *valu
 static void load_one(void *arg, uint64_t id, const uint8_t *value, uint32_t size)
 {
 	struct loading *l = arg;
-	uint8_t now[SIZE_MAX_REG];
+	uint8_t now[REG_SIZE_MAX];
 	int err;
 
 	/* Fixed by KVM_ARM_VCPU_FINALIZE, so only compared; and never a counter, whoever sent it. Which
@@ -309,29 +314,6 @@ void regs_state(const struct kvm_vcpu *vcpu, struct state *s, struct findings *r
 	if (err && !s->err)
 		s->err = err;
 	free(record);
-}
-
-struct vls_search {
-	uint64_t *vls;
-	bool found;
-};
-
-static void find_vls(void *arg, uint64_t id, const uint8_t *value, uint32_t size)
-{
-	struct vls_search *search = arg;
-
-	if (id != KVM_REG_ARM64_SVE_VLS || size != KVM_ARM64_SVE_VLS_WORDS * sizeof(uint64_t))
-		return;
-	memcpy(search->vls, value, size);
-	search->found = true;
-}
-
-int regs_find_vls(const uint8_t *record, uint32_t len, uint64_t vls[KVM_ARM64_SVE_VLS_WORDS])
-{
-	struct vls_search search = { .vls = vls };
-	int err = regs_each(record, len, find_vls, &search);
-
-	return err ? err : search.found ? 0 : -ENOENT;
 }
 
 /* --- counters --------------------------------------------------------------------------------- */

@@ -4,17 +4,16 @@
 
 #include <stdint.h>
 
+#include "arch/arm64/regs_record.h"
 #include "vmm/core/findings.h"
 #include "vmm/core/state.h"
 #include "vmm/kvm.h"
 
 /*
  * A vCPU's registers as state: all that KVM_GET_REG_LIST names, each with its id and in its own
- * size, in one record. It holds what no vCPU's own is, too, with two exceptions: the counters, which
+ * size, in one record (regs_record.h). It holds what no vCPU's own is, too, with two exceptions: the counters, which
  * are the machine's (struct clock), and the bits that the hardware derives from them.
  */
-enum { REGS_STATE_MAX = 128 << 10 }; /* bytes of the record */
-
 /*
  * Saves, or loads into a vCPU that is initialised and has not run; no vCPU runs meanwhile. A register
  * that this host does not take, or not with that value, is added to `refused` with both values, and
@@ -23,15 +22,6 @@ enum { REGS_STATE_MAX = 128 << 10 }; /* bytes of the record */
  * reset leaves there: that is what a feature shows that the guest never used.
  */
 void regs_state(const struct kvm_vcpu *vcpu, struct state *s, struct findings *refused);
-
-/* SVE vector lengths have to be known before KVM_ARM_VCPU_FINALIZE: finds them in a record that
- * regs_state() saved. -ENOENT: the guest has no SVE. */
-int regs_find_vls(const uint8_t *record, uint32_t len, uint64_t vls[KVM_ARM64_SVE_VLS_WORDS]);
-
-/* Walks a record: calls `fn` with each register's id, value (little-endian) and size in bytes. 0, or
- * -EPROTO for what is no such record. */
-int regs_each(const uint8_t *record, uint32_t len,
-	      void (*fn)(void *arg, uint64_t id, const uint8_t *value, uint32_t size), void *arg);
 
 /* The machine's counters, as CNTVCT_EL0 and CNTPCT_EL0 read. */
 struct clock {

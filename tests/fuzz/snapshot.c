@@ -8,61 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/fake/snapfile.h"
 #include "tests/fuzz/fuzz.h"
-#include "vmm/core/stream.h"
-#include "vmm/snapshot_priv.h"
+#include "vmm/snapshot.h"
 
-enum { HEADER = 64, FILE_MAX_LEN = 1 << 20 };
-/* Offsets in the header: vmm/snapshot.md. */
-enum { AT_SECTIONS = 16, AT_META = 24, AT_FILE = 32, AT_META_SUM = 40, AT_SUM = 60 };
-
-static void put32(uint8_t *at, uint32_t v)
-{
-	memcpy(at, &v, sizeof(v));
-}
-
-static uint64_t get64(const uint8_t *at)
-{
-	uint64_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return v;
-}
-
-/* Sections lie one behind the other from `at` on. */
-static void mend_sections(uint8_t *at, uint64_t len, uint32_t n)
-{
-	struct section_head head;
-
-	while (n-- && len >= sizeof(head)) {
-		memcpy(&head, at, sizeof(head));
-		if (head.len > len - sizeof(head))
-			return;
-		head.sum = crc32c(0, &head, offsetof(struct section_head, sum));
-		head.sum = crc32c(head.sum, at + sizeof(head), head.len);
-		memcpy(at, &head, sizeof(head));
-		at += sizeof(head) + head.len;
-		len -= sizeof(head) + head.len;
-	}
-}
-
-/* How long the file is to be. */
-static uint64_t mend(uint8_t *file, size_t len)
-{
-	uint64_t meta = get64(file + AT_META), file_len = get64(file + AT_FILE);
-	uint32_t n;
-
-	memcpy(file, "VMMSNAP\x1a", 8);
-	put32(file + 8, SNAPSHOT_VERSION);
-	put32(file + 12, SNAPSHOT_CHUNK);
-	memcpy(&n, file + AT_SECTIONS, sizeof(n));
-	if (meta <= len - HEADER) {
-		mend_sections(file + HEADER, meta, n);
-		put32(file + AT_META_SUM, crc32c(0, file + HEADER, meta));
-	}
-	put32(file + AT_SUM, crc32c(0, file, AT_SUM));
-	return file_len > len && file_len <= FILE_MAX_LEN ? file_len : len;
-}
+enum { FILE_MAX_LEN = 1 << 20 };
 
 /* One record of each kind, whatever they are called. */
 static void some_state(void *arg, struct state *s)
@@ -96,16 +46,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fail fail = { 0 };
 	struct snapshot snap;
-	uint64_t file_len = len;
+	uint64_t file_len = 0;
 	uint8_t *file;
 	int fd, err;
 
-	if (len < HEADER + 1)
+	if (len < SNAPFILE_HEADER + 1)
 		return 0;
 	fd = memfd_create("snapshot", MFD_CLOEXEC);
 	file = malloc(--len);
 	memcpy(file, data + 1, len);
-	file_len = *data & 1 ? len : mend(file, len);
+	if (!(*data & 1))
+		file_len = snapfile_mend(file, len);
+	if (file_len < len || file_len > FILE_MAX_LEN)
+		file_len = len;
 	FUZZ_CHECK(write(fd, file, len) == (ssize_t)len);
 	FUZZ_CHECK(!ftruncate(fd, (off_t)file_len));
 	err = snapshot_open(&snap, fd, &fail);
