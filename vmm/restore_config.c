@@ -88,7 +88,9 @@ static void refuse_unnamed(struct taking *t, const struct host_option *o, unsign
 		 "--%s %u is (it was '%s'): --%s %u=...",
 		 o->name, n, value, o->name, n);
 	findings_take(&t->r->refused, NULL, &why);
-	t->r->unnamed[o->part] |= 1U << n;
+	/* There are no more than that. */
+	if (n < o->max)
+		t->r->unnamed[o->part] |= 1U << n;
 }
 
 static int take_host_option(struct taking *t, struct host_option *o, const char *value,
