@@ -257,6 +257,25 @@ faults() {
 	check 'and nothing runs there' "$(vmm list)" test -z "$(vmm list)"
 }
 
+# From a host that this one is not: refused for every reason at once, before any memory has gone.
+misfits() {
+	begin r0
+	send 5 r0 'exec:./snapedit - vcpu/0:MIDR_EL1^=0x10 "vcpu/0:ID_AA64ISAR0_EL1|=0xf0" gic:gicd.iidr=0x43b machine:counter_hz=1000 -- vmm receive --name r1 - 2>err1'
+	stays 'another host' r0 'refuses: the guest.s counter .*[(]4 reasons in all[)]'
+	for reason in '^the guest.s counter .CNTFRQ_EL0. runs at 1000 Hz, this' '^vCPU 0: MIDR_EL1.PartNum is' \
+		'^vCPU 0: ID_AA64ISAR0_EL1.AES is 0xf' '^the interrupt controller.s gicd.iidr .* is 0x43b'; do
+		check "another host: $reason" "$(cat sent)" grep -q "$reason" sent
+	done
+	check 'another host: said there, too' "$(cat err1)" grep -q 'ISAR0_EL1.AES' err1
+	check 'another host: no memory has gone' "$(cat sent)" sh -c '! grep -q ^round sent'
+	check 'another host: nothing runs there' "$(vmm list)" test "$(vmm list | grep -c running)" -eq 1
+	grep -q GICv3 /proc/interrupts && kind=1 || kind=4
+	send 5 r0 "exec:./snapedit - machine:gic=$kind vcpu/0:smccc_workaround_1=15 -- vmm receive --name r1 - 2>err1"
+	stays 'another controller' r0 'refuses: the guest.s interrupt controller is a gicv.*[(]2 reasons in all[)]'
+	check 'another controller: and more' "$(cat sent)" grep -q '^vCPU 0: smccc_workaround_1' sent
+	goes_on 'another host: goes on here'
+}
+
 disks() {
 	head -c 65536 /dev/zero >disk
 	cp disk other
@@ -529,7 +548,7 @@ lost() {
 	check 'nothing is left' "$(vmm list)" test -z "$(vmm list)"
 }
 
-groups='registers ways faults disks nets undecided linux messages'
+groups='registers ways faults misfits disks nets undecided linux messages'
 while [ $# -gt 0 ]; do
 	case $1 in
 	hops=*) hops=${1#hops=} linux_hops=$(((${1#hops=} + 9) / 10)) ;;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * snapedit IN OUT EDIT...: a saved machine of a host that nobody has. Its checksums hold.
+ * snapedit IN OUT EDIT...                a saved machine of a host that nobody has. Its checksums hold.
+ * snapedit - EDIT... -- COMMAND...        the same of one that is sent, between its source, at standard
+ *       input and output, and the COMMAND that receives it: edits of what there is
  *   SECTION:NAME=VALUE, |=VALUE, ^=VALUE   a record that is a number, or a register of a vCPU by the name
  *       that `vmm inspect --registers` gives it, or by its id, which is added then
  *   SECTION:NAME+=TEXT                     a line behind a record's text
@@ -13,11 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "arch/arm64/regs.h"
 #include "arch/arm64/regs_state.h"
-#include "vmm/snapshot.h"
+#include "vmm/snapshot_stream.h"
 
 enum { RECORD_HEAD = 2, RECORD_SIZE = 4, EXIT_EDIT = 1 };
 
@@ -212,7 +215,65 @@ static void read_all(struct snapshot *snap, struct guest_mem *mem, const char *p
 		errx(EXIT_EDIT, "%s: %s", path, fail.text);
 }
 
-int main(int argc, char **argv)
+/* --- what is sent ------------------------------------------------------------------------------ */
+
+/* The edits of the section that came, if it is one. */
+static void apply_to(struct frames *f, char **edits, int n)
+{
+	struct snapshot one = { .sections = &f->section, .n = 1 };
+	size_t len = strlen(f->section.name);
+
+	for (int i = 0; i < n; i++)
+		if (!strncmp(edits[i], f->section.name, len) && edits[i][len] == ':')
+			apply(&one, edits[i]);
+}
+
+/* The way back is the command's own. */
+static int start_command(char **words)
+{
+	int ends[2];
+
+	if (pipe(ends))
+		err(EXIT_EDIT, "pipe");
+	switch (fork()) {
+	case -1:
+		err(EXIT_EDIT, "fork");
+	case 0:
+		dup2(ends[0], STDIN_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		execvp(*words, words);
+		err(EXIT_EDIT, "%s", *words);
+	default:
+		close(ends[0]);
+		return ends[1];
+	}
+}
+
+static int edit_stream(char **edits, int n, char **words)
+{
+	struct stream out;
+	struct frames f;
+	int fd = start_command(words);
+
+	stream_open_fd(&out, fd, true);
+	if (frames_open(&f, STDIN_FILENO, NULL))
+		errx(EXIT_EDIT, "nothing is sent");
+	frames_begin(&out);
+	while (!stream_flush(&out) && frames_next(&f, NULL) >= 0) {
+		apply_to(&f, edits, n);
+		frames_section(&out, &f.section);
+	}
+	frames_close(&f);
+	stream_close(&out);
+	close(fd);
+	wait(NULL);
+	return 0;
+}
+
+/* --- what was saved ---------------------------------------------------------------------------- */
+
+static int edit_file(int argc, char **argv)
 {
 	struct guest_mem mem = { 0 };
 	struct snapshot snap;
@@ -220,8 +281,6 @@ int main(int argc, char **argv)
 	uint64_t written;
 	int fd;
 
-	if (argc < 3)
-		errx(EXIT_EDIT, "usage: snapedit IN OUT EDIT...");
 	read_all(&snap, &mem, argv[1]);
 	for (int i = 3; i < argc; i++)
 		apply(&snap, argv[i]);
@@ -231,4 +290,18 @@ int main(int argc, char **argv)
 	if (snapshot_write(&snap, &mem, fd, NULL, &written, &fail) || close(fd))
 		errx(EXIT_EDIT, "%s: %s", argv[2], fail.text);
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int edits = 2;
+
+	while (edits < argc && strcmp(argv[edits], "--"))
+		edits++;
+	if (argc > 1 && !strcmp(argv[1], "-") && edits + 1 < argc)
+		return edit_stream(argv + 2, edits - 2, argv + edits + 1);
+	if (argc < 3)
+		errx(EXIT_EDIT,
+		     "usage: snapedit IN OUT EDIT..., or snapedit - EDIT... -- COMMAND...");
+	return edit_file(argc, argv);
 }
