@@ -57,7 +57,7 @@ static bool is_firmware(uint64_t id)
 
 static bool is_sys(uint64_t id)
 {
-	return (id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM64_SYSREG;
+	return reg_group(id) == REG_SYSTEM;
 }
 
 /* ID registers: op0 3, op1 0, CRn 0. They say what the others may hold. */
@@ -163,7 +163,10 @@ static void refuse(struct findings *refused, const struct kvm_vcpu *vcpu, uint64
 	memcpy(&wants, want, size);
 	if (have)
 		memcpy(&has, have, size);
-	if (!have) {
+	/* One is as good as all. */
+	if (!have && reg_group(id) == REG_SVE) {
+		refuse_line(refused, vcpu, "SVE registers are in the snapshot, this host has none");
+	} else if (!have) {
 		snprintf(line, sizeof(line), "%s is 0x%llx in the snapshot, this host%s%s", name,
 			 (unsigned long long)wants, err == -ENOENT ? "" : ": ",
 			 err == -ENOENT ? " has no such register" : strerror(-err));

@@ -595,6 +595,11 @@ preflight_parts() {
 		misfit 'GICv3' 3 1 'interrupt controller is a gicv3, this host.s KVM can gicv2' machine:gic=3
 		misfit 'ITS' 3 1 'interrupt controller is a gicv3-its, this host.s KVM can gicv2' machine:gic=4
 	fi
+	other=3 kind=gicv3
+	! grep -q '^gicv3: yes' checked || other=2 kind=gicv2
+	gunzip -c 1-gic$other.file.gz >golden
+	refuse "a machine of a GICv$other host" 3 "interrupt controller is a $kind(m|-its), this host.s KVM can gicv$((5 - other))" \
+		restore --check golden
 	misfit 'unknown devices' 3 2 'section device/quux@a001000, this machine no such part' \
 		+device/quux@a001000 +device/other@1
 	misfit 'a device too few' 3 1 'no section device/gpio@9030000' -device/gpio@9030000
