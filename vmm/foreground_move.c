@@ -230,16 +230,13 @@ int foreground_recover(void *arg, struct control_files *files, struct fail *fail
 		return fail_set(
 			fail, EXIT_CONFIG, -EINVAL,
 			"three descriptors go with it: in and out of the link, and a socket");
-	if (foreground_fetching(run) != FETCH_LOST)
-		return fail_set(fail, EXIT_CONFIG, -EBUSY,
+	if (foreground_fetching(run) == FETCH_NONE)
+		return fail_set(fail, EXIT_CONFIG, -EINVAL,
 				"it does not wait for its memory: nothing is to be recovered");
-	/* Nobody else sets it while the link is lost. */
-	end_report(run, &(struct fail){ .text = "somebody else has given it a link", .code = 2 });
-	run->fetch_report = files->fd[2];
-	files->fd[2] = -1;
-	err = fetch_recover(&run->how->restore->from.fetch, files->fd[0], files->fd[1], fail);
+	err = fetch_recover(&run->how->restore->from.fetch, files->fd[0], files->fd[1],
+			    files->fd[2], fail);
 	if (!err)
-		files->fd[0] = files->fd[1] = -1;
+		files->fd[0] = files->fd[1] = files->fd[2] = -1;
 	return err;
 }
 
@@ -277,6 +274,11 @@ static void on_lost(void *arg, bool runs, const char *why)
 	loop_post(run->vm->loop, &run->lost);
 }
 
+static void on_tried(void *arg, int client)
+{
+	((struct run *)arg)->fetch_report = client;
+}
+
 static int on_found(void *arg, struct fail *fail)
 {
 	struct run *run = arg;
@@ -290,15 +292,18 @@ static int on_found(void *arg, struct fail *fail)
 	return 0;
 }
 
-static void on_complete(void *arg)
+static void on_ended(void *arg, bool complete)
 {
 	struct run *run = arg;
 
-	log_line(&run->log, LOG_INFO, "all of the guest's memory is here");
-	end_report(run, &(struct fail){ 0 });
+	standin_close(&run->waiting);
+	if (complete)
+		log_line(&run->log, LOG_INFO, "all of the guest's memory is here");
+	if (complete)
+		end_report(run, &(struct fail){ 0 });
 }
 
-static const struct fetch_ops fetch_ops = { on_lost, on_found, on_complete };
+static const struct fetch_ops fetch_ops = { on_lost, on_tried, on_found, on_ended };
 
 void foreground_fetch_wait(struct run *run)
 {

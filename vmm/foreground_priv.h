@@ -42,7 +42,7 @@ struct run {
 	bool held; /* what only one machine can have is this one's */
 	int held_signal; /* that came while it was handed over; or 0 */
 	struct loop_work lost; /* its memory's link: the loop is to end */
-	int fetch_report; /* of whoever gave it another link; or 0 */
+	int fetch_report; /* of whoever gave it another link; or 0; the fetching thread's */
 	bool undecided; /* it may run elsewhere: stands still until a person says whose it is */
 	bool stays_paused; /* the next run of the loop begins with the vCPUs as they are */
 	struct backlog *backlog; /* what clients read of the console; NULL: none can come */

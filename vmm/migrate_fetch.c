@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vmm/migrate_fetch.h"
+#include "vmm/migrate_fetch_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,15 +15,16 @@
 
 enum { PAGE = 1 << GUEST_PAGE_SHIFT };
 
-static unsigned int silence(const struct fetch *f)
+unsigned int fetch_silence(const struct fetch *f)
 {
 	return f->silence_ms ? f->silence_ms : MIGRATE_SILENCE_MS;
 }
 
-static void set_state(struct fetch *f, enum fetch_state state)
+void fetch_set_state(struct fetch *f, enum fetch_state state)
 {
 	pthread_mutex_lock(&f->lock);
 	f->state = state;
+	f->tries = false;
 	pthread_cond_broadcast(&f->changed);
 	pthread_mutex_unlock(&f->lock);
 }
@@ -52,24 +53,24 @@ enum fetch_state fetch_state(struct fetch *f)
 
 /* --- the link ---------------------------------------------------------------------------------- */
 
-static int nonsense(struct fail *fail, const char *what)
+int fetch_nonsense(struct fail *fail, const char *what)
 {
 	return fail_set(fail, EXIT_MIGRATION, -EPROTO, "the source speaks nonsense: %s", what);
 }
 
-static int lost(int err, struct fail *fail)
+int fetch_lost_link(int err, struct fail *fail)
 {
 	return fail_set(fail, EXIT_MIGRATION, err, "%s",
 			err == -ETIMEDOUT ? "the source has been silent for too long"
 					  : "the link to the source is lost");
 }
 
-static int say(struct fetch *f, const char *word, const void *data, size_t len, struct fail *fail)
+int fetch_say(struct fetch *f, const char *word, const void *data, size_t len, struct fail *fail)
 {
 	f->to->stop_fd = -1;
-	f->to->deadline_ns = migrate_deadline(silence(f));
+	f->to->deadline_ns = migrate_deadline(fetch_silence(f));
 	frames_word(f->to, word, data, len);
-	return stream_flush(f->to) ? lost(f->to->err, fail) : 0;
+	return stream_flush(f->to) ? fetch_lost_link(f->to->err, fail) : 0;
 }
 
 static int take_pages(struct fetch *f, struct fail *fail)
@@ -83,7 +84,7 @@ static int take_pages(struct fetch *f, struct fail *fail)
 		err = missing_put(&f->missing, gpa, s->data + sizeof(gpa),
 				  (s->len - sizeof(gpa)) / PAGE);
 	}
-	return err == -EPROTO ? nonsense(fail, "a page came that is not missing") : err;
+	return err == -EPROTO ? fetch_nonsense(fail, "a page came that is not missing") : err;
 }
 
 static int take_zeros(struct fetch *f, struct fail *fail)
@@ -97,16 +98,16 @@ static int take_zeros(struct fetch *f, struct fail *fail)
 		memcpy(&run, f->from->section.data, sizeof(run));
 		err = missing_put(&f->missing, run.gpa, NULL, run.pages);
 	}
-	return err == -EPROTO ? nonsense(fail, "a page came that is not missing") : err;
+	return err == -EPROTO ? fetch_nonsense(fail, "a page came that is not missing") : err;
 }
 
 /* The machine is this side's, which runs it. */
 static int take_commit(struct fetch *f, struct fail *fail)
 {
 	if (!f->told || fetch_state(f) != FETCH_LOADS)
-		return nonsense(fail, "it gives up the machine out of its turn");
-	set_state(f, FETCH_RUNS);
-	return say(f, WORD_RUNNING, NULL, 0, fail);
+		return fetch_nonsense(fail, "it gives up the machine out of its turn");
+	fetch_set_state(f, FETCH_RUNS);
+	return fetch_say(f, WORD_RUNNING, NULL, 0, fail);
 }
 
 static int take_word(struct fetch *f, struct fail *fail)
@@ -114,7 +115,7 @@ static int take_word(struct fetch *f, struct fail *fail)
 	char text[MIGRATE_TEXT_MAX + 1];
 
 	if (!migrate_is(f->from, WORD_CANCEL) || fetch_state(f) != FETCH_LOADS)
-		return nonsense(fail, "a word has no meaning there");
+		return fetch_nonsense(fail, "a word has no meaning there");
 	migrate_text(f->from, text);
 	return fail_set(fail, EXIT_MIGRATION, -ECANCELED, "the machine stays where it was: %s",
 			text);
@@ -126,11 +127,12 @@ static int take_frame(struct fetch *f, struct fail *fail)
 	int kind;
 
 	f->from->in.stop_fd = -1;
-	f->from->in.deadline_ns = migrate_deadline(silence(f));
+	f->from->in.deadline_ns = migrate_deadline(fetch_silence(f));
 	kind = frames_next(f->from, &why);
 	f->heard = loop_now_ns();
 	if (kind < 0)
-		return f->from->in.err ? lost(f->from->in.err, fail) : nonsense(fail, why.text);
+		return f->from->in.err ? fetch_lost_link(f->from->in.err, fail)
+				       : fetch_nonsense(fail, why.text);
 	switch (kind) {
 	case FRAME_PAGES:
 		return take_pages(f, fail);
@@ -157,7 +159,7 @@ static int take_faults(struct fetch *f, struct fail *fail)
 			return fail_set(fail, EXIT_HOST, ask, "cannot serve missing memory: %s",
 					strerror(-ask));
 		if (ask)
-			err = say(f, WORD_WANT, &want, sizeof(want), fail);
+			err = fetch_say(f, WORD_WANT, &want, sizeof(want), fail);
 	}
 	return err;
 }
@@ -173,7 +175,7 @@ static void take_wake(struct fetch *f)
 /* Milliseconds until the source is late; -1: nothing is due. */
 static int time_left(const struct fetch *f)
 {
-	uint64_t due = f->heard + silence(f) * 1000000ULL, now = loop_now_ns();
+	uint64_t due = f->heard + fetch_silence(f) * 1000000ULL, now = loop_now_ns();
 
 	if (!f->missing.left && !f->told)
 		return -1;
@@ -192,7 +194,7 @@ static int turn(struct fetch *f, struct fail *fail)
 	if (ready < 0 && errno != EINTR)
 		return fail_set(fail, EXIT_HOST, -errno, "cannot wait: %s", strerror(errno));
 	if (!ready && !buffered)
-		return lost(-ETIMEDOUT, fail);
+		return fetch_lost_link(-ETIMEDOUT, fail);
 	if (ready > 0 && p[0].revents)
 		take_wake(f);
 	/* Who waits comes first. */
@@ -217,7 +219,7 @@ static int serve(struct fetch *f, struct fail *fail)
 		if (fetch_state(f) == FETCH_RUNS && !f->missing.left)
 			return 0;
 		if (!f->told && flag(f, &f->loaded)) {
-			err = say(f, WORD_LOADED, NULL, 0, fail);
+			err = fetch_say(f, WORD_LOADED, NULL, 0, fail);
 			/* What did not go out whole is no word. */
 			f->told = !err;
 			f->heard = loop_now_ns();
@@ -228,136 +230,15 @@ static int serve(struct fetch *f, struct fail *fail)
 	return err;
 }
 
-/* --- after a lost link ------------------------------------------------------------------------- */
+/* --- its end, and the thread --------------------------------------------------------------------- */
 
-/* Who sees its end need not wait for silence. */
-static void close_link(struct fetch *f)
+/* All is here, or nobody needs it: the source may go. */
+static void finish(struct fetch *f)
 {
-	if (f->from)
-		shutdown(f->from->in.fd, SHUT_RDWR);
-	if (f->from == &f->again) {
-		close(f->again.in.fd);
-		if (f->again_to.fd != f->again.in.fd)
-			close(f->again_to.fd);
-		stream_close(&f->again_to);
-		frames_close(&f->again);
-	}
-	f->from = NULL;
-}
-
-static int take_hello(struct fetch *f, struct fail *fail)
-{
-	struct migrate_hello hello = { 0 };
-	struct fail why = { 0 };
-	int kind;
-
-	f->from->in.deadline_ns = migrate_deadline(silence(f));
-	if (frames_begun(f->from, &why))
-		return nonsense(fail, "no vmm send --recover begins so");
-	kind = frames_next(f->from, &why);
-	if (kind < 0)
-		return f->from->in.err ? lost(f->from->in.err, fail) : nonsense(fail, why.text);
-	if (!migrate_is(f->from, WORD_RECOVER))
-		return nonsense(fail, "no vmm send --recover begins so");
-	if (f->from->section.len == sizeof(hello))
-		memcpy(&hello, f->from->section.data, sizeof(hello));
-	if (hello.version != MIGRATE_VERSION || memcmp(hello.id, f->id, sizeof(hello.id)))
-		return fail_set(fail, EXIT_MIGRATION, -EPROTO,
-				"it is not where this machine comes from");
-	return 0;
-}
-
-static int greet_again(struct fetch *f, struct fail *fail)
-{
-	int err = take_hello(f, fail);
-
-	/* Who sends that has given up the machine. */
-	if (!err)
-		err = f->ops->found(f->arg, fail);
-	stream_open_fd(&f->again_to, f->again_to.fd, true);
-	f->to->deadline_ns = migrate_deadline(silence(f));
-	frames_begin(f->to);
-	if (err && !f->from->in.err)
-		say(f, WORD_REFUSED, fail->text, strlen(fail->text), NULL);
-	for (unsigned int r = 0; !err && r < f->missing.mem->nram; r++) {
-		uint64_t words;
-		const uint64_t *bits = missing_bits(&f->missing, r, &words);
-
-		if (bits)
-			migrate_put_missing(f->to, f->missing.mem->ram[r].base, bits, words);
-	}
-	return err ? err : say(f, WORD_RECOVERING, NULL, 0, fail);
-}
-
-/* Those who wait already. */
-static int ask_again(struct fetch *f, struct fail *fail)
-{
-	struct migrate_want want = { .pages = 1 };
-	int err = 0;
-
-	for (; !err && missing_asked(&f->missing, &want.gpa); want.gpa += PAGE)
-		err = say(f, WORD_WANT, &want, sizeof(want), fail);
-	return err;
-}
-
-/* Waits for another link: false when nobody needs one any more. */
-static bool wait_again(struct fetch *f)
-{
-	bool ending;
-	int in, out;
-
-	pthread_mutex_lock(&f->lock);
-	while (!f->ending && f->in < 0)
-		pthread_cond_wait(&f->changed, &f->lock);
-	in = f->in;
-	out = f->out;
-	f->in = f->out = -1;
-	ending = f->ending;
-	pthread_mutex_unlock(&f->lock);
-	if (in >= 0) {
-		frames_attach(&f->again, in);
-		f->again_to = (struct stream){ .fd = out };
-		f->from = &f->again;
-		f->to = &f->again_to;
-	}
-	return !ending;
-}
-
-static void set_lost(struct fetch *f, bool runs, const struct fail *why)
-{
-	pthread_mutex_lock(&f->lock);
-	f->state = FETCH_LOST;
-	f->why = *why;
-	f->why.code = EXIT_UNDECIDED;
-	pthread_cond_broadcast(&f->changed);
-	pthread_mutex_unlock(&f->lock);
-	f->ops->lost(f->arg, runs, why->text);
-}
-
-/* The link is lost. Before all was loaded the source keeps the machine; after that it is nobody's but
- * this side's, or of whoever decides so. True when there is another link. */
-static bool again(struct fetch *f, const struct fail *fail)
-{
-	bool runs = fetch_state(f) == FETCH_RUNS;
-	struct fail why = *fail;
-	int err;
-
-	if (!runs && !f->told)
-		return false;
-	do {
-		close_link(f);
-		set_lost(f, runs, &why);
-		if (!wait_again(f))
-			return false;
-		why = (struct fail){ 0 };
-		err = greet_again(f, &why);
-		if (!err)
-			set_state(f, FETCH_RUNS);
-		if (!err)
-			err = ask_again(f, &why);
-		runs |= !err;
-	} while (err);
-	return true;
+	if (!fetch_say(f, WORD_COMPLETE, NULL, 0, NULL) && flag(f, &f->ending))
+		migrate_linger(f->from->in.fd, f->to->fd, fetch_silence(f));
+	missing_end(&f->missing);
+	fetch_set_state(f, FETCH_COMPLETE);
 }
 
 static void *fetch_thread(void *arg)
@@ -366,16 +247,10 @@ static void *fetch_thread(void *arg)
 	struct fail fail = { 0 };
 	int err;
 
-	while ((err = serve(f, &fail)) && err != -ECANCELED && again(f, &fail))
+	while ((err = serve(f, &fail)) && err != -ECANCELED && fetch_again(f, &fail))
 		fail = (struct fail){ 0 };
-	if (!err && fetch_state(f) == FETCH_RUNS) {
-		if (!say(f, WORD_COMPLETE, NULL, 0, NULL) && flag(f, &f->ending))
-			migrate_linger(f->from->in.fd, f->to->fd, silence(f));
-		missing_end(&f->missing);
-		set_state(f, FETCH_COMPLETE);
-		if (!flag(f, &f->ending))
-			f->ops->complete(f->arg);
-	}
+	if (!err && fetch_state(f) == FETCH_RUNS)
+		finish(f);
 	pthread_mutex_lock(&f->lock);
 	if (f->state == FETCH_LOADS) {
 		f->state = FETCH_STAYS;
@@ -385,6 +260,7 @@ static void *fetch_thread(void *arg)
 	pthread_mutex_unlock(&f->lock);
 	/* Nothing of the machine runs: who waits may see anything. */
 	missing_end(&f->missing);
+	f->ops->ended(f->arg, fetch_state(f) == FETCH_COMPLETE && !flag(f, &f->ending));
 	return NULL;
 }
 
@@ -398,7 +274,7 @@ int fetch_start(struct fetch *f, struct frames *from, struct stream *to, struct 
 	f->to = to;
 	f->in = f->out = -1;
 	f->state = FETCH_LOADS;
-	f->loaded = f->ending = f->told = false;
+	f->loaded = f->ending = f->told = f->tries = false;
 	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->started = f->wake >= 0;
 	if (!f->started)
@@ -447,20 +323,28 @@ void fetch_wait(struct fetch *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
-int fetch_recover(struct fetch *f, int in, int out, struct fail *fail)
+static int refuse_link(const struct fetch *f, struct fail *fail)
 {
-	int err = 0;
+	if (f->state != FETCH_LOST || f->ending)
+		return fail_set(fail, EXIT_CONFIG, -EBUSY,
+				"its link is not lost: nothing is to be recovered");
+	if (f->tries)
+		return fail_set(fail, EXIT_CONFIG, -EBUSY,
+				"somebody else has given it a link, which is being tried");
+	return 0;
+}
 
-	if (fetch_state(f) == FETCH_NONE)
-		return fail_set(fail, EXIT_CONFIG, -EINVAL,
-				"it does not wait for its memory: nothing is to be recovered");
+int fetch_recover(struct fetch *f, int in, int out, int client, struct fail *fail)
+{
+	int err;
+
 	pthread_mutex_lock(&f->lock);
-	if (f->state != FETCH_LOST || f->in >= 0)
-		err = fail_set(fail, EXIT_CONFIG, -EBUSY,
-			       "its link is not lost: nothing is to be recovered");
+	err = refuse_link(f, fail);
 	if (!err) {
 		f->in = in;
 		f->out = out;
+		f->client = client;
+		f->tries = true;
 		pthread_cond_broadcast(&f->changed);
 	}
 	pthread_mutex_unlock(&f->lock);
@@ -477,11 +361,7 @@ void fetch_end(struct fetch *f)
 	pthread_mutex_unlock(&f->lock);
 	pthread_join(f->thread, NULL);
 	if (f->from == &f->again)
-		close_link(f);
-	if (f->in >= 0)
-		close(f->in);
-	if (f->out >= 0 && f->out != f->in)
-		close(f->out);
+		fetch_close_link(f);
 	pthread_cond_destroy(&f->changed);
 	pthread_mutex_destroy(&f->lock);
 	close(f->wake);

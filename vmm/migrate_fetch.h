@@ -18,10 +18,12 @@ struct fetch_ops {
 	/* The link is lost: whoever needs what is missing waits until another is there. `runs`: the
 	 * machine is this side's; else the source has not said so, and may go on itself. */
 	void (*lost)(void *arg, bool runs, const char *why);
-	/* There is another: 0, or why the machine cannot go on here. */
+	/* There is another, which is tried: `client` is fetch_recover()'s, for this side to keep. */
+	void (*tried)(void *arg, int client);
+	/* It is the right one: 0, or why the machine cannot go on here. */
 	int (*found)(void *arg, struct fail *fail);
-	/* Nothing is missing any more. */
-	void (*complete)(void *arg);
+	/* The last: nothing is missing any more, or nobody needs it (`complete` is false). */
+	void (*ended)(void *arg, bool complete);
 };
 
 enum fetch_state {
@@ -57,6 +59,8 @@ struct fetch {
 	enum fetch_state state;
 	bool loaded, ending;
 	int in, out; /* a link to go on with, owned; -1: none */
+	int client; /* whose it is, owned */
+	bool tries; /* a link that was given is not the right one as yet */
 	struct fail why; /* why it is lost, or stays */
 };
 
@@ -70,8 +74,10 @@ enum fetch_state fetch_loaded(struct fetch *f, struct fail *fail);
 enum fetch_state fetch_state(struct fetch *f);
 /* Waits while the link is lost. */
 void fetch_wait(struct fetch *f);
-/* Another link, which is taken over. -EBUSY: it is not lost. Any thread. */
-int fetch_recover(struct fetch *f, int in, int out, struct fail *fail);
+/* Another link, which is taken over, and a descriptor of whoever gives it, for ops->tried(). -EBUSY, and
+ * all three stay the caller's: it is not lost, or somebody else has given one. Any thread, while it is
+ * started. */
+int fetch_recover(struct fetch *f, int in, int out, int client, struct fail *fail);
 /* Nobody needs what is missing any more, and nobody waits for it: the source is told, if it can be.
  * Not started is fine. */
 void fetch_end(struct fetch *f);

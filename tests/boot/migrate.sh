@@ -508,6 +508,17 @@ recover() {
 	check 'recover: nobody there' "$status $(cat sent)" test $status -eq 6
 	send 6 --recover r0 'exec:echo hello'
 	check 'recover: nonsense there' "$status $(cat sent)" grep -q 'no vmm receive --recover\|link to the destination' sent
+	# One link at a time: who comes second is refused, and who came first hears how it goes on.
+	# shellcheck disable=SC2016
+	vmm receive --recover r1 'exec:echo $$ >silent; exec cat >/dev/null' 2>first &
+	first=$!
+	until [ -s silent ]; do kill -0 $first || break; done
+	until vmm receive --recover r1 exec:false 2>refused; grep -q 'being tried' refused; do kill -0 $first || break; done
+	check 'recover: one at a time' "$(cat refused)" grep -q 'being tried' refused
+	check 'recover: the first is heard' "$(cat first)" test ! -s first -a -n "$(kill -0 $first && echo up)"
+	kill "$(cat silent)"
+	wait $first
+	check 'recover: the first hears its end' "$? $(cat first)" grep -q 'link to the source is lost' first
 	for how in unix:again exec; do
 		if [ $how = exec ]; then
 			printf p >&4

@@ -35,7 +35,8 @@ struct pair {
 	unsigned int written; /* pages of the next round */
 	struct receiver receiver;
 	/* What the destination has been told. */
-	_Atomic int lost, found, complete;
+	_Atomic int lost, found, complete, ended;
+	_Atomic int client; /* of the link that is tried */
 	_Atomic bool ran;
 	bool refuse_found;
 	pthread_t guest;
@@ -145,12 +146,20 @@ static int on_found(void *arg, struct fail *fail)
 	return p->refuse_found ? fail_set(fail, EXIT_CONFIG, -EBUSY, "the disk is in use") : 0;
 }
 
-static void on_complete(void *arg)
+static void on_tried(void *arg, int client)
 {
-	((struct pair *)arg)->complete++;
+	((struct pair *)arg)->client = client;
 }
 
-static const struct fetch_ops fetch_ops = { on_lost, on_found, on_complete };
+static void on_ended(void *arg, bool complete)
+{
+	struct pair *p = arg;
+
+	p->complete += complete;
+	p->ended++;
+}
+
+static const struct fetch_ops fetch_ops = { on_lost, on_tried, on_found, on_ended };
 
 static void *guest(void *arg)
 {
@@ -448,7 +457,7 @@ START_TEST(a_lost_link_is_recovered)
 		ck_assert(p.ran && p.seen < PAGES);
 		ck_assert_int_eq(fetch_state(&p.receiver.fetch), FETCH_LOST);
 		relay(&p, &r, NULL, i < _i ? 2 : -1);
-		ck_assert(!fetch_recover(&p.receiver.fetch, p.link[1], p.link[1], &fail));
+		ck_assert(!fetch_recover(&p.receiver.fetch, p.link[1], p.link[1], 70 + i, &fail));
 		ck_assert(!pthread_create(&p.thread, NULL, source_again, &p));
 	}
 	fetch_wait(&p.receiver.fetch);
@@ -457,7 +466,9 @@ START_TEST(a_lost_link_is_recovered)
 	pthread_join(p.thread, NULL);
 	ck_assert_msg(p.end == MIGRATE_MOVED, "%s", p.fail.text);
 	ck_assert_int_eq(p.found, _i + 1);
+	ck_assert_int_eq(p.client, 70 + _i);
 	wait_for(&p.complete, 1);
+	ck_assert_int_eq(p.ended, 1);
 	p.link[1] = first;
 	end(&p);
 	pthread_join(r.thread, NULL);
@@ -487,7 +498,7 @@ START_TEST(a_wrong_source_is_refused)
 		p.sender.id[3] ^= i < 2;
 		p.refuse_found = i == 1;
 		new_link(&p);
-		ck_assert(!fetch_recover(&p.receiver.fetch, p.link[1], p.link[1], &fail));
+		ck_assert(!fetch_recover(&p.receiver.fetch, p.link[1], p.link[1], 70 + i, &fail));
 		ck_assert(!pthread_create(&p.thread, NULL, source_again, &p));
 		pthread_join(p.thread, NULL);
 		if (i < 2)
@@ -500,6 +511,56 @@ START_TEST(a_wrong_source_is_refused)
 	}
 	guest(&p);
 	ck_assert_uint_eq(p.seen, PAGES);
+	p.link[1] = first;
+	end(&p);
+}
+END_TEST
+
+/* While one is tried another is refused, and nothing of it taken; it is for who gave the first to hear
+ * how that ends. */
+START_TEST(one_link_at_a_time)
+{
+	struct fail fail = { 0 };
+	struct relay r;
+	struct pair p;
+	struct fetch *f = &p.receiver.fetch;
+	int first, silent[2];
+
+	begin(&p);
+	close(p.link[0]);
+	close(p.link[1]);
+	relay(&p, &r, commit_word, 3);
+	first = p.link[1];
+	send_off(&p);
+	ck_assert_msg(!take(&p, &fail), "%s", fail.text);
+	ck_assert_int_ne(receiver_loaded(&p.receiver, &fail), MIGRATE_STAYED);
+	pthread_join(r.thread, NULL);
+	pthread_join(p.thread, NULL);
+	wait_for(&p.lost, 1);
+	ck_assert(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, silent));
+	ck_assert(!fetch_recover(f, silent[1], silent[1], 1, &fail));
+	for (int i = 0; i < 2; i++) {
+		new_link(&p);
+		ck_assert_int_eq(fetch_recover(f, p.link[1], p.link[1], 2, &fail), -EBUSY);
+		ck_assert_msg(strstr(fail.text, "is being tried"), "%s", fail.text);
+		ck_assert_int_eq(fcntl(p.link[1], F_GETFD), FD_CLOEXEC);
+		close(p.link[0]);
+		close(p.link[1]);
+		/* Given, or taken as well. */
+		wait_for(&p.client, 1);
+	}
+	close(silent[0]);
+	wait_for(&p.lost, 2);
+	new_link(&p);
+	ck_assert(!fetch_recover(f, p.link[1], p.link[1], 3, &fail));
+	ck_assert(!pthread_create(&p.thread, NULL, source_again, &p));
+	guest(&p);
+	ck_assert_uint_eq(p.seen, PAGES);
+	ck_assert_int_eq(p.client, 3);
+	pthread_join(p.thread, NULL);
+	wait_for(&p.complete, 1);
+	/* All is here: no link is of use. */
+	ck_assert_int_eq(fetch_recover(f, first, first, 4, &fail), -EBUSY);
 	p.link[1] = first;
 	end(&p);
 }
@@ -668,6 +729,7 @@ int main(void)
 	tcase_add_test(tc, an_end_is_told);
 	tcase_add_loop_test(tc, a_lost_link_is_recovered, 0, 2);
 	tcase_add_test(tc, a_wrong_source_is_refused);
+	tcase_add_test(tc, one_link_at_a_time);
 	tcase_add_test(tc, a_link_lost_before_the_commit);
 	tcase_add_loop_test(tc, a_wrong_request_ends_it, 0, sizeof(wants) / sizeof(wants[0]));
 	tcase_add_loop_test(tc, a_wrong_page_ends_it, 0, sizeof(pages) / sizeof(pages[0]));
