@@ -38,6 +38,7 @@ PORTABLE += $(wildcard vmm/control*.c vmm/cmd_control*.c vmm/config.c vmm/snapsh
 PORTABLE += $(wildcard vmm/migrate*.c)
 PORTABLE += vmm/pages.c vmm/coalesce.c vmm/term.c vmm/progress.c vmm/commands.c vmm/command_options.c
 PORTABLE += vmm/cmd_man.c vmm/cmd_completion.c vmm/inject_services.c vmm/machine_saved.c
+PORTABLE += vmm/standin.c
 PORTABLE += $(wildcard vmm/inspect*.c) vmm/cmd_inspect.c
 ARM64 := $(filter-out $(PORTABLE),$(wildcard arch/arm64/*.c vmm/*.c))
 

@@ -247,20 +247,32 @@ static int client_add(struct control *control, int fd, bool kept)
 	return 0;
 }
 
+/* It stays ready: looking at once again would do nothing else. */
+static void look_later(struct control *control, uint64_t ns)
+{
+	loop_fd_mod(control->loop, &control->listener, 0);
+	loop_timer_set(control->loop, &control->retry, loop_now_ns() + ns);
+}
+
 static void on_connect(struct loop_fd *src, uint32_t events)
 {
 	struct control *control = container_of(src, struct control, listener);
-	int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	const struct control_target *target = &control->target;
+	uint64_t left = target->ops->patience ? target->ops->patience(target->arg) : 0;
+	int fd;
 
 	(void)events;
+	if (left) {
+		look_later(control, left);
+		return;
+	}
+	fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0 && peer_ok(fd)) {
 		client_add(control, fd, false);
 	} else if (fd >= 0) {
 		close(fd);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-		/* It stays ready: looking at once again would do nothing else. */
-		loop_fd_mod(control->loop, src, 0);
-		loop_timer_set(control->loop, &control->retry, loop_now_ns() + ACCEPT_RETRY_NS);
+		look_later(control, ACCEPT_RETRY_NS);
 	}
 }
 

@@ -54,6 +54,9 @@ struct control_ops {
 	void (*reset)(void *arg);
 	/* running, paused, undecided; arriving, moving; postcopy, postcopy-paused */
 	const char *(*state)(void *arg);
+	/* For how long, in ns, a client is left to another loop that serves the same socket, before this is
+	 * asked again; 0: it is taken. May be NULL: it is. */
+	uint64_t (*patience)(void *arg);
 	/* Why it cannot do this now, a sentence, or NULL. May be NULL itself. */
 	const char *(*refuses)(void *arg, const char *command);
 	/* Saves to the first descriptor, and says on the second, a line of JSON each, how far it

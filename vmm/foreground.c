@@ -123,11 +123,11 @@ static int start_control(struct run *run, struct fail *fail)
 /* Whoever waits for the end sees it when the name is free. */
 static void end_control(struct run *run)
 {
+	foreground_fetch_end(run);
 	control_forget(&run->socket);
 	control_destroy(run->control);
 	run->control = NULL;
 	standin_close(&run->standin);
-	standin_close(&run->waiting);
 	control_release(&run->socket);
 	if (run->backlog)
 		chardev_tap(machine_console(run->machine), NULL);

@@ -247,6 +247,7 @@ static void *fetch_thread(void *arg)
 	struct fail fail = { 0 };
 	int err;
 
+	f->ops->begun(f->arg);
 	while ((err = serve(f, &fail)) && err != -ECANCELED && fetch_again(f, &fail))
 		fail = (struct fail){ 0 };
 	if (!err && fetch_state(f) == FETCH_RUNS)
@@ -325,6 +326,10 @@ void fetch_wait(struct fetch *f)
 
 static int refuse_link(const struct fetch *f, struct fail *fail)
 {
+	if (f->state == FETCH_COMPLETE)
+		return fail_set(fail, EXIT_CONFIG, -EBUSY,
+				"all of its memory is here; if its source waits still: vmm stop "
+				"--force there");
 	if (f->state != FETCH_LOST || f->ending)
 		return fail_set(fail, EXIT_CONFIG, -EBUSY,
 				"its link is not lost: nothing is to be recovered");

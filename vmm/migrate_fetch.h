@@ -15,6 +15,8 @@
 
 /* All on the fetching thread. */
 struct fetch_ops {
+	/* The first of the calls. */
+	void (*begun)(void *arg);
 	/* The link is lost: whoever needs what is missing waits until another is there. `runs`: the
 	 * machine is this side's; else the source has not said so, and may go on itself. */
 	void (*lost)(void *arg, bool runs, const char *why);

@@ -33,13 +33,12 @@ static int take_hello(struct fetch *f, struct fail *fail)
 	int kind;
 
 	f->from->in.deadline_ns = migrate_deadline(fetch_silence(f));
-	if (frames_begun(f->from, &why))
-		return fetch_nonsense(fail, "no vmm send --recover begins so");
-	kind = frames_next(f->from, &why);
-	if (kind < 0)
-		return f->from->in.err ? fetch_lost_link(f->from->in.err, fail)
-				       : fetch_nonsense(fail, why.text);
-	if (!migrate_is(f->from, WORD_RECOVER))
+	kind = frames_begun(f->from, &why);
+	if (!kind)
+		kind = frames_next(f->from, &why);
+	if (kind < 0 && f->from->in.err)
+		return fetch_lost_link(f->from->in.err, fail);
+	if (kind < 0 || !migrate_is(f->from, WORD_RECOVER))
 		return fetch_nonsense(fail, "no vmm send --recover begins so");
 	if (f->from->section.len == sizeof(hello))
 		memcpy(&hello, f->from->section.data, sizeof(hello));

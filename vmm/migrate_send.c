@@ -236,7 +236,8 @@ static enum migrate_end wait_running(struct sender *s, struct fail *fail)
 		return MIGRATE_MOVED;
 	if (s->runs_there)
 		fail_set(fail, EXIT_UNDECIDED, -EPIPE,
-			 "it runs at the destination, which has not all of its memory: %s",
+			 "it runs at the destination, which has not said that it has all of its "
+			 "memory: %s",
 			 why.text);
 	else
 		fail_set(fail, EXIT_UNDECIDED, -EPIPE,

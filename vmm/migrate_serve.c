@@ -182,15 +182,20 @@ static int greet_again(struct sender *s, struct fail *fail)
 
 enum migrate_end migrate_recover(struct sender *s, struct fail *fail)
 {
-	int err = sender_prepare(s, fail);
+	struct fail why = { 0 };
+	int err = sender_prepare(s, &why);
 
 	if (!err)
-		err = greet_again(s, fail);
+		err = greet_again(s, &why);
 	if (!err) {
 		s->runs_there = true;
 		count_left(s);
-		err = sender_serve(s, WORD_COMPLETE, fail);
+		err = sender_serve(s, WORD_COMPLETE, &why);
 	}
 	sender_end(s);
-	return err ? MIGRATE_PAUSED : MIGRATE_MOVED;
+	if (!err)
+		return MIGRATE_MOVED;
+	fail_set(fail, EXIT_UNDECIDED, err,
+		 "the destination has not said that it has all of its memory: %s", why.text);
+	return MIGRATE_PAUSED;
 }

@@ -305,12 +305,17 @@ static void granted(struct outgoing *o, int err)
 enum outgoing_then outgoing_step(struct outgoing *o)
 {
 	bool ended;
+	int err;
 
 	pthread_mutex_lock(&o->lock);
 	if (o->wish == WISH_BEGIN)
 		granted(o, begin(o));
 	if (o->wish == WISH_STOP) {
-		granted(o, stop(o));
+		/* Devices may take their time, and whoever asks meanwhile is answered. */
+		pthread_mutex_unlock(&o->lock);
+		err = stop(o);
+		pthread_mutex_lock(&o->lock);
+		granted(o, err);
 		outgoing_wait_end(o);
 	}
 	ended = o->wish == WISH_END || o->decision;

@@ -31,7 +31,7 @@ int standin_start(struct standin *s, const char *name, int listen_fd, const stru
 
 	standin_close(s);
 	*s = (struct standin){ .arg = arg, .on_signal = on_signal_fn };
-	s->signals = (struct loop_fd){ .fd = signal_fd, .events = EPOLLIN, .fn = on_signal };
+	s->signals = (struct loop_fd){ .fd = signal_fd, .fn = on_signal };
 	err = loop_create(&s->loop);
 	if (!err)
 		err = control_create(s->loop, listen_fd, &target, &s->control);
@@ -43,6 +43,28 @@ int standin_start(struct standin *s, const char *name, int listen_fd, const stru
 	if (err)
 		standin_close(s);
 	return err;
+}
+
+static void on_turn(struct loop_work *work)
+{
+	container_of(work, struct standin, turn)->turned = true;
+}
+
+uint64_t standin_patience(struct standin *s, struct loop *of)
+{
+	if (s->of && !s->turned)
+		return 0;
+	s->of = of;
+	s->turned = false;
+	s->turn.fn = on_turn;
+	loop_post(of, &s->turn);
+	return STANDIN_LATE_MS * 1000000;
+}
+
+void standin_signals(struct standin *s, bool on)
+{
+	if (s->running)
+		loop_fd_mod(s->loop, &s->signals, on ? EPOLLIN : 0);
 }
 
 void standin_stop(struct standin *s)
@@ -57,6 +79,9 @@ void standin_stop(struct standin *s)
 void standin_close(struct standin *s)
 {
 	standin_stop(s);
+	if (s->of)
+		loop_post_cancel(s->of, &s->turn);
+	s->of = NULL;
 	control_destroy(s->control);
 	s->control = NULL;
 	if (s->loop)

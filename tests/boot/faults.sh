@@ -8,6 +8,10 @@
 suite=faults
 # shellcheck source=tests/lib.sh
 . ./lib.sh
+# shellcheck source=tests/boot/faults-postcopy.sh
+. ./faults-postcopy.sh
+# shellcheck source=tests/boot/faults-answers.sh
+. ./faults-answers.sh
 at_once=6
 phases='listen connect check first later pause vcpu gic device loaded commit entry'
 faults='kill-source kill-destination stop-source stop-destination reset half stall garbage no-space-source
@@ -46,7 +50,7 @@ settled() {
 	while up "$2"; do
 		now=$(vmm list | sed -n "s/^$1 .* //p")
 		case $now in
-		running | undecided) return ;;
+		running | undecided | postcopy-paused) return ;;
 		esac
 		[ $(($(date +%s) - began)) -lt 200 ] || { now="hangs, $now"; return; }
 		usleep 50000
@@ -219,13 +223,13 @@ start_both() {
 	spid=$!
 	haunt $spid
 	until [ "$(beats out.s)" -ge 2 ]; do up $spid || return; usleep 100000; done
-	vmm receive --name d "tcp:127.0.0.1:$((7000 + number))" <in.d >out.d 2>err.d &
+	vmm receive --name d --loglevel info "tcp:127.0.0.1:$((7000 + number))" <in.d >out.d 2>err.d &
 	dpid=$!
 	haunt $dpid
 	listens $((7000 + number)) $dpid
 	none=$fault
 	[ "$fault" != storm ] || none=none
-	../linkfault $((17000 + number)) $((7000 + number)) "$phase" $none $spid $dpid >struck 2>err.link &
+	../linkfault $((17000 + number)) $((7000 + number)) "${1-$phase}" "${2-$none}" $spid $dpid >struck 2>err.link &
 	link=$!
 }
 
@@ -388,6 +392,14 @@ one() {
 		last "$fault"
 		return
 		;;
+	post-* | again-*)
+		one_postcopy
+		return
+		;;
+	answers)
+		answers_one
+		return
+		;;
 	esac
 	start_both
 	send
@@ -422,10 +434,15 @@ for word in "${@:-matrix}"; do
 	case $word in
 	quick) printf '%s\n' $quick ;;
 	matrix) matrix ;;
+	postcopy) matrix_postcopy ;;
+	answers) printf 'answers:%s\n' $answers_phases ;;
+	postcopy_quick) printf '%s\n' $quick_postcopy ;;
 	*:*) echo "$word" ;;
 	*) echo "what is '$word'?" >&2 ;;
 	esac
 done | awk '{ print NR, $0 }' >cases
+# What is slow because others are busy says nothing.
+! grep -q answers: cases || at_once=1
 xargs -r -P $at_once -n 2 sh faults.sh --one <cases | tee results
 passed=$(grep -c '^ok' results)
 failed=$(($(wc -l <cases) - passed))

@@ -13,7 +13,7 @@ suite=hosts
 . ./outcomes.sh
 unset VMM_RUNTIME_DIR XDG_RUNTIME_DIR
 mkdir -p /run
-hops=5 kernel_1=6.12 kernel_2=6.12
+hops=5 by=--verify kernel_1=6.12 kernel_2=6.12
 port=7000
 slow='--downtime 25s'
 
@@ -137,7 +137,7 @@ linux() {
 	while [ $n -lt "$hops" ]; do
 		run $at said linux$n "tick.[0-9]*" 2 && stream_more || break
 		run $((3 - at)) receive linux$((n + 1)) "$bridge_options" || break
-		send $at --verify linux$n || break
+		send $at $by linux$n || break
 		echo "# $(grep ok result)"
 		run $at ended linux$n 36 || break
 		n=$((n + 1)) at=$((3 - at))
@@ -159,6 +159,54 @@ linux() {
 		test "$(grep -a '^hop:' lines | head -n 1)" = 'hop: whole'
 	no_gap 'linux: no tick is missing' tick
 	no_gap 'linux: the console has no gap' line
+}
+
+# Its memory follows.
+linux_postcopy() {
+	by=--postcopy
+	linux
+	by=--verify
+}
+
+# cut NAME HOST: on its way to that host by post-copy, with memory that is missing still, its link ends.
+cut() {
+	# shellcheck disable=SC2086
+	vmm send --postcopy $slow --bandwidth 4M "$1" "exec:echo \$\$ >relay; exec nc 10.0.9.10$2 $port" >json 2>sent &
+	client=$!
+	until vmm list | grep -q "^$1 .* postcopy$"; do kill -0 $client || break; done
+	kill -9 "$(cat relay)"
+	wait $client
+	status=$?
+	cat sent
+	return $status
+}
+
+# listed NAME STATE: waits until it is.
+listed() {
+	until vmm list | grep -q "^$1 .* $2$"; do
+		[ ! -s "end.$1" ] || return
+		usleep 20000
+	done
+}
+
+# A guest that writes all the time, and checks what it wrote, gets the rest of its memory over another wire.
+recover() {
+	run 1 machine writer0 run --nodefaults --name writer0 -m 32 -k writer.bin
+	run 1 said writer0 'pass.[0-9]*' 3
+	run 2 receive writer1
+	run 1 cut writer0 2 >result
+	status=$?
+	check 'recover: the link is lost' "$status: $(cat result)" test $status -eq 6
+	check 'recover: both wait' "$(on 2 'vmm list')" run 2 listed writer1 postcopy-paused
+	run 2 machine again receive --recover writer1 "tcp:0.0.0.0:$port"
+	run 2 listening $port
+	on 1 "vmm send --recover writer0 tcp:10.0.9.102:$port 2>&1" >result
+	check 'recover: recovered' "$? $(cat result)" run 1 ended writer0 36
+	type_in 2 writer1 p
+	run 2 said writer1 'at.[0-9]*,.0.wrong,.page.0'
+	type_in 2 writer1 q
+	check 'recover: ends' "$(last_words 2 writer1)" run 2 ended writer1 0
+	check 'recover: memory is whole' "$(last_words 2 writer1)" run 2 lines out.writer1 'passed.[0-9]*,.0.wrong,.page.0'
 }
 
 # --- a guest that checks itself, from one kernel to another -----------------------------------------

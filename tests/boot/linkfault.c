@@ -5,8 +5,8 @@
  *
  *   linkfault PORT RECEIVER-PORT PHASE FAULT SENDER-PID RECEIVER-PID
  *
- * listens at 127.0.0.1:PORT for one machine, and says `struck` at the moment of the fault. In the
- * phase `listen` nothing is sent as yet: the link itself can only be somebody else's.
+ * listens at 127.0.0.1:PORT for one machine, and says `struck` at the moment of the fault; `hold` ends by
+ * SIGUSR1. In the phase `listen` nothing is sent as yet: the link itself can only be somebody else's.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -23,7 +23,7 @@
 
 #include "vmm/snapshot_priv.h"
 
-enum { STREAM_HEAD = 16, BUF = 1 << 20, STOP_S = 5, LISTEN_S = 60 };
+enum { STREAM_HEAD = 16, PAGE = 4096, BUF = 1 << 20, STOP_S = 5, LISTEN_S = 60 };
 
 struct way {
 	int from, to;
@@ -42,6 +42,9 @@ struct link {
 	const struct fault *fault;
 	pid_t pids[2]; /* source, destination */
 	struct way ways[2];
+	bool behind; /* the word that the phase waits for has passed */
+	bool listed; /* what is missing has been said */
+	uint64_t missing; /* pages of it that have not passed */
 	bool struck;
 	bool stalled, cut;
 };
@@ -60,6 +63,9 @@ static const struct phase {
 	const char *frame; /* how its name begins; "" is the head */
 	bool moving; /* only behind pages: those before are for the check */
 	unsigned int turns; /* so often have addresses begun anew */
+	const char *behind; /* only behind this word, of either side */
+	uint64_t pages; /* so many at least */
+	bool last; /* nothing is missing any more */
 } phases[] = {
 	{ "listen", .frame = NULL },
 	{ "connect", .frame = "" },
@@ -74,14 +80,48 @@ static const struct phase {
 	{ "loaded", .back = true, .frame = "=loaded" },
 	{ "commit", .frame = "=commit" },
 	{ "entry", .back = true, .frame = "=running" },
+	/* Of post-copy. */
+	{ "missing", .frame = "=missing" },
+	{ "want", .back = true, .frame = "=want", .behind = "=running" },
+	/* What is asked for comes page by page. */
+	{ "push", .frame = "=pages", .behind = "=running", .pages = 2 },
+	{ "last", .frame = "=", .last = true },
+	{ "complete", .back = true, .frame = "=complete" },
+	/* Of another link, when one was lost. */
+	{ "hello", .frame = "=recover" },
+	{ "lacks", .back = true, .frame = "=missing" },
+	{ "recovering", .back = true, .frame = "=recovering" },
 };
 
-static bool is_phase(const struct phase *p, const struct way *way, const struct section_head *head)
+/* Pages that a frame holds; 0: it is another. */
+static uint64_t pages_in(const struct way *way, const struct section_head *head)
 {
+	uint64_t zeros[2];
+
+	if (!strcmp(head->name, "=pages"))
+		return head->len / PAGE;
+	if (strcmp(head->name, "=zeros"))
+		return 0;
+	memcpy(zeros, way->buf + sizeof(*head), sizeof(zeros));
+	return zeros[1];
+}
+
+static bool is_phase(const struct link *link, const struct way *way,
+		     const struct section_head *head)
+{
+	const struct phase *p = link->phase;
+
 	if (!p->frame || p->back != way->back || !*p->frame != !way->begun)
 		return false;
-	return !*p->frame || (!strncmp(head->name, p->frame, strlen(p->frame)) &&
-			      (way->pages || !p->moving) && way->turns >= p->turns);
+	if (!*p->frame)
+		return true;
+	if (strncmp(head->name, p->frame, strlen(p->frame)) || way->turns < p->turns)
+		return false;
+	if ((p->moving && !way->pages) || (p->behind && !link->behind))
+		return false;
+	if (p->last && (!link->listed || link->missing || !pages_in(way, head)))
+		return false;
+	return !p->pages || pages_in(way, head) >= p->pages;
 }
 
 /* --- faults: each gives how much of a frame is passed on ---------------------------------------- */
@@ -117,6 +157,29 @@ static size_t garbage(struct link *link, struct way *way, size_t len)
 	(void)link;
 	way->buf[len / 2] ^= 0x40;
 	way->buf[len - 1] ^= 0x01;
+	return len;
+}
+
+/* SIGUSR1, which is waited for, and may come before. */
+static sigset_t block_go_on(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return set;
+}
+
+/* Until somebody lets it go on, as if nothing had been. */
+static size_t hold(struct link *link, struct way *way, size_t len)
+{
+	const sigset_t go_on = block_go_on();
+	int sig;
+
+	(void)link;
+	(void)way;
+	sigwait(&go_on, &sig);
 	return len;
 }
 
@@ -169,6 +232,7 @@ static const struct fault {
 	{ "half", .strike = half },
 	{ "stall", .strike = stall },
 	{ "garbage", .strike = garbage },
+	{ "hold", .strike = hold },
 	{ "kill-source", .hit = kill_one, .whom = 0 },
 	{ "kill-destination", .hit = kill_one, .whom = 1 },
 	{ "stop-source", .hit = stop_one, .whom = 0 },
@@ -208,16 +272,32 @@ static size_t frame_len(const struct way *way, struct section_head *head)
 	return len <= way->len ? len : 0;
 }
 
-static void note(struct way *way, const struct section_head *head)
+static void note_missing(struct link *link, const struct way *way, const struct section_head *head)
 {
-	uint64_t gpa;
+	const uint8_t *bits = way->buf + sizeof(*head) + sizeof(uint64_t);
 
-	if (!way->begun || (strcmp(head->name, "=pages") && strcmp(head->name, "=zeros")))
+	for (uint64_t i = 0; i + sizeof(uint64_t) < head->len; i++)
+		link->missing += (uint64_t)__builtin_popcount(bits[i]);
+	link->listed = true;
+}
+
+static void note(struct link *link, struct way *way, const struct section_head *head)
+{
+	uint64_t gpa, pages;
+
+	if (!way->begun)
+		return;
+	if (!strcmp(head->name, "=missing"))
+		note_missing(link, way, head);
+	link->behind |= link->phase->behind && !strcmp(head->name, link->phase->behind);
+	pages = pages_in(way, head);
+	if (!pages)
 		return;
 	memcpy(&gpa, way->buf + sizeof(*head), sizeof(gpa));
 	way->turns += way->pages && gpa <= way->last;
 	way->pages = true;
 	way->last = gpa;
+	link->missing -= pages < link->missing ? pages : link->missing;
 }
 
 /* Who does not take it has gone: its end is seen on the other way. */
@@ -238,9 +318,8 @@ static void forward(struct link *link, struct way *way)
 	size_t len, some;
 
 	while (!link->cut && !link->stalled && (len = frame_len(way, &head))) {
-		note(way, &head);
-		some = !link->struck && is_phase(link->phase, way, &head) ? strike(link, way, len)
-									  : len;
+		note(link, way, &head);
+		some = !link->struck && is_phase(link, way, &head) ? strike(link, way, len) : len;
 		pass(way, some);
 		way->begun = true;
 		way->len -= len;
@@ -367,6 +446,7 @@ int main(int argc, char **argv)
 	}
 	/* None is waited for. */
 	signal(SIGCHLD, SIG_IGN);
+	block_go_on();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	link->phase = FIND(phases, argv[3]);
 	link->fault = FIND(faults, argv[4]);

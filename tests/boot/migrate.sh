@@ -90,6 +90,13 @@ linux_postcopy() {
 	by=
 }
 
+# Under every kind of interrupt controller.
+irqchips_postcopy() {
+	by=--postcopy
+	with_irqchips linux
+	by=
+}
+
 # Messages: the tables of the ITS are in memory, where KVM writes them as its state is taken.
 messages() {
 	linux --virtio-transport pci
@@ -497,7 +504,7 @@ recover() {
 	writing r0 -c 2
 	cut r0 r1
 	check 'lost link: 6' "$status $(cat sent)" test $status -eq 6
-	check 'lost link: said' "$(cat sent)" grep -q 'not all of its memory' sent
+	check 'lost link: said' "$(cat sent)" grep -q 'not said that it has all of its memory' sent
 	check 'lost link: both wait' "$(vmm list)" is r0 postcopy-paused
 	check 'lost link: said there' "$(cat err)" grep -q 'the guest stands still.*--recover' err
 	refused 'lost link: nobody takes it here' 'runs at the destination' resume --take-ownership r0

@@ -21,7 +21,8 @@ static char folder[64];
 static struct loop *loop;
 static struct control_socket sock;
 static struct control *control;
-static unsigned int pauses, stat_bytes;
+static unsigned int pauses, stat_bytes, looks;
+static uint64_t patience_ns;
 
 static void on_pause(void *arg)
 {
@@ -33,6 +34,13 @@ static const char *state(void *arg)
 {
 	(void)arg;
 	return "running";
+}
+
+static uint64_t patience(void *arg)
+{
+	(void)arg;
+	looks++;
+	return patience_ns;
 }
 
 static void on_stat(void *arg, struct json_out *out)
@@ -67,6 +75,7 @@ static const struct control_ops ops = {
 	.save = on_save,
 	.pause = on_pause,
 	.state = state,
+	.patience = patience,
 	.stat = on_stat,
 };
 
@@ -77,7 +86,8 @@ static void setup(void)
 	strcpy(folder, "/tmp/vmm-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	setenv("VMM_RUNTIME_DIR", folder, 1);
-	pauses = 0;
+	pauses = looks = 0;
+	patience_ns = 0;
 	stat_bytes = 100;
 	ck_assert_int_eq(loop_create(&loop), 0);
 	ck_assert_int_eq(control_take("box", &sock, NULL), 0);
@@ -168,6 +178,37 @@ START_TEST(greeting_and_pieces)
 	ck_assert_uint_eq(count_lines(buf), 3);
 	ck_assert_uint_eq(pauses, 2);
 	ck_assert(!hung_up(fd));
+	close(fd);
+	run_loop();
+}
+END_TEST
+
+/* Two serve the socket: this one leaves a client to the other, and takes it when that does not. */
+START_TEST(left_to_another)
+{
+	enum { PATIENCE_MS = 20 };
+	char buf[256];
+	int fd, other;
+
+	patience_ns = PATIENCE_MS * 1000000;
+	fd = dial();
+	ck_assert_uint_eq(looks, 1);
+	ck_assert_uint_eq(hear(fd, buf, sizeof(buf)), 0);
+	other = accept(sock.fd, NULL, NULL);
+	ck_assert_int_ge(other, 0);
+	/* It looks again, and there is nothing. */
+	loop_poll(loop, 1000);
+	run_loop();
+	ck_assert_uint_eq(looks, 1);
+	close(other);
+	close(fd);
+	fd = dial();
+	ck_assert_uint_eq(looks, 2);
+	patience_ns = 0;
+	ck_assert_uint_eq(hear(fd, buf, sizeof(buf)), 0);
+	for (int i = 0; looks < 3 && i < 10; i++)
+		loop_poll(loop, 1000);
+	ck_assert_uint_gt(hear(fd, buf, sizeof(buf)), 0);
 	close(fd);
 	run_loop();
 }
@@ -490,6 +531,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, greeting_and_pieces);
+	tcase_add_test(tc, left_to_another);
 	tcase_add_test(tc, thousand_commands);
 	tcase_add_test(tc, line_of_the_greatest_length);
 	tcase_add_test(tc, endless_line);
