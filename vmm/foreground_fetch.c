@@ -189,6 +189,10 @@ static int on_found(void *arg, struct fail *fail)
 	run->held = true;
 	log_line(&run->log, LOG_WARNING, "the guest goes on, and its memory comes");
 	standin_signals(&run->following, false);
+	/* What it was told meanwhile is for the guest. */
+	if (run->held_signal)
+		kill(getpid(), run->held_signal);
+	run->held_signal = 0;
 	return 0;
 }
 

@@ -476,6 +476,47 @@ answers() {
 	right 'one that stayed'
 }
 
+# hundredths COMMAND...: how long that takes, by the clock of the host.
+hundredths() {
+	read -r began rest </proc/uptime
+	"$@" >answer 2>&1
+	read -r ends rest </proc/uptime
+	echo $((${ends%.*}${ends#*.} - ${began%.*}${began#*.}))
+}
+
+# A link that carries nothing for a while, when it runs there already and a device waits for memory: it is the
+# loop thread that does, and another answers.
+late() {
+	fresh
+	ifconfig lo up
+	start run --name late0 -m 32 -k filled.bin
+	line out 'filled 2048'
+	from=$pid
+	alone=$(hundredths vmm list)
+	start receive --name late1 tcp:127.0.0.1:7004
+	listening 7004
+	# shellcheck disable=SC2016,SC2086
+	vmm send --postcopy $slow --bandwidth 1M late0 'exec:echo $$ >relay; exec nc 127.0.0.1 7004' >json 2>sent &
+	client=$!
+	until is late1 running; do kill -0 $client || break; done
+	line out 'filled [0-9]*' $(($(grep -ac '^filled' out) + 3))
+	kill -STOP "$(cat relay)"
+	until vmm stat late1 >said 2>&1; grep -q 'memory that is late' said; do is late1 running || break; done
+	check 'late: a device waits' "$(cat said err)" grep -q 'memory that is late' said
+	took=$(hundredths vmm list)
+	check "late: answers in $took/100 s, alone $alone/100 s" "$(cat answer)" test "$took" -le $((alone + 100))
+	check 'late: both are listed' "$(cat answer)" test "$(grep -cE '^late1 .* running$|^late0 .* postcopy$' answer)" -eq 2
+	refused 'late: not stopped' '--force' stop late1
+	kill -CONT "$(cat relay)"
+	wait $client
+	check 'late: sent' "$(cat sent)" test $? -eq 0
+	check 'late: the source ends' "$(cat err)" ended 36 "$from"
+	check 'late: asked again' "$(cat err)" is late1 running
+	printf q >&4
+	check 'late: ends' "$(tail -n 3 err)" ended 0
+	check 'late: memory is whole' "$(tail -n 3 out)" lines out 'ends after [0-9]+, 0 wrong'
+}
+
 # cut NAME NEXT: on its way by post-copy, with memory that is missing still, its link ends.
 cut() {
 	ifconfig lo up

@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/control_client.h"
 #include "vmm/control_dir.h"
 #include "vmm/standin.h"
@@ -144,8 +145,6 @@ int main(void)
 {
 	Suite *suite = suite_create("standin");
 	TCase *tc = tcase_create("standin");
-	SRunner *runner;
-	int failed;
 
 	signal(SIGPIPE, SIG_IGN);
 	tcase_set_timeout(tc, 60);
@@ -154,9 +153,5 @@ int main(void)
 	tcase_add_test(tc, signals_when_told);
 	tcase_add_test(tc, ends_before_it_turns);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }
