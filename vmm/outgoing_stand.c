@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,10 +10,9 @@
 
 /* While it is handed over, and in post-copy for as long as its memory is needed here. */
 
-/* The destination has not all of its memory, which stays here as it is. */
+/* The destination may lack memory, which stays here as it is. */
 static void lose(struct outgoing *o)
 {
-	pthread_join(o->thread, NULL);
 	log_line(machine_vm(o->machine)->log, LOG_ERROR,
 		 "%s; its memory is kept here: vmm send --recover%s", o->fail.text,
 		 o->sender.runs_there ? ""
@@ -29,16 +29,16 @@ static void lose(struct outgoing *o)
 
 static void go_again(struct outgoing *o)
 {
+	int err;
+
 	o->lost = false;
 	o->sender.in = o->sender.out = o->link = o->again;
 	o->again = -1;
-	if (!outgoing_run(o))
+	err = outgoing_run(o);
+	if (!err)
 		return;
-	log_line(machine_vm(o->machine)->log, LOG_ERROR, "cannot start a thread");
-	close(o->link);
-	close(o->report);
-	o->link = o->report = -1;
-	o->lost = true;
+	fail_set(&o->fail, EXIT_UNDECIDED, err, "cannot start a thread: %s", strerror(-err));
+	lose(o);
 }
 
 void outgoing_wait_end(struct outgoing *o)
@@ -46,9 +46,10 @@ void outgoing_wait_end(struct outgoing *o)
 	for (;;) {
 		if (o->wish == WISH_END && o->end != MIGRATE_PAUSED)
 			return;
-		if (o->wish == WISH_END)
+		if (o->wish == WISH_END) {
+			pthread_join(o->thread, NULL);
 			lose(o);
-		else if (o->lost && o->decision)
+		} else if (o->lost && o->decision)
 			return;
 		else if (o->lost && o->again >= 0)
 			go_again(o);

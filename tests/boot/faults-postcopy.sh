@@ -157,7 +157,7 @@ check_going_on_postcopy() {
 }
 
 # busily OPTION...: `vmm send` in the background, as $client. Much of memory is written while the first round
-# goes, so that it has to follow; then little, so that what is written does not all have to be asked for.
+# goes, so that it has to follow; then little, or the guest there would ask for all of it, page by page.
 busily() {
 	printf w >in.s
 	more=$(($(beats out.s) + 3))
@@ -169,7 +169,10 @@ busily() {
 		up $spid && up $client || break
 		usleep 10000
 	done
-	printf c >in.s
+	case $phase:$fault in
+	*post-want*) ;;
+	*) printf c >in.s ;;
+	esac
 }
 
 send_postcopy() {

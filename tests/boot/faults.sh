@@ -19,7 +19,7 @@ faults='kill-source kill-destination stop-source stop-destination reset half sta
 # Each phase and each fault once, but what takes long.
 quick='listen:stop-source connect:garbage check:no-space-destination first:kill-destination later:half
 	pause:kill-source vcpu:reset gic:garbage device:no-space-source loaded:reset commit:reset entry:half
-	entry:storm save:storm'
+	entry:storm save:storm post-push:half'
 
 matrix() {
 	for fault in $faults; do
