@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/fake/suite.h"
 #include "vmm/core/state.h"
 
 void board_init(struct board *board)
@@ -35,13 +36,15 @@ uint64_t board_read(struct board *board, uint64_t off, unsigned int size)
 {
 	uint64_t val;
 
-	ck_assert_int_eq(bus_read(&board->bus, BOARD_BASE + off, size, &val), 0);
+	quick_assert(!bus_read(&board->bus, BOARD_BASE + off, size, &val), "no %u bytes at 0x%llx",
+		     size, (unsigned long long)off);
 	return val;
 }
 
 void board_write(struct board *board, uint64_t off, unsigned int size, uint64_t val)
 {
-	ck_assert_int_eq(bus_write(&board->bus, BOARD_BASE + off, size, val), 0);
+	quick_assert(!bus_write(&board->bus, BOARD_BASE + off, size, val), "no %u bytes at 0x%llx",
+		     size, (unsigned long long)off);
 }
 
 uint32_t board_get(struct board *board, uint64_t off)

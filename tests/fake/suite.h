@@ -4,6 +4,14 @@
 
 #include <check.h>
 
+/* An assertion for loops. Check's own note their place each time, which takes longer than what they
+ * look at. */
+#define quick_assert(expr, ...)                    \
+	do {                                       \
+		if (!(expr))                       \
+			ck_abort_msg(__VA_ARGS__); \
+	} while (0)
+
 /* Runs all of `suite` and frees it: what main() returns. */
 static inline int run_suite(Suite *suite)
 {

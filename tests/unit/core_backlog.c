@@ -69,7 +69,8 @@ static uint64_t read_all(struct client *c, uint64_t *at, size_t piece)
 		*at += lost - before;
 		before = lost;
 		for (size_t i = 0; i < n; i++)
-			ck_assert_uint_eq(buf[i], pattern(*at + i));
+			quick_assert(buf[i] == pattern(*at + i), "byte %llu",
+				     (unsigned long long)(*at + i));
 		*at += n;
 	}
 	return lost;

@@ -471,15 +471,16 @@ static void check_random_call(struct fake_firmware *f, uint32_t version, uint32_
 	unsigned int nresults = f->last.nresults;
 
 	if (!offered && !trng_id(id)) {
-		ck_assert_msg(f->last.x[0] == (uint64_t)-1, "0x%x", id);
-		ck_assert_int_eq(f->last.action, SMCCC_CONTINUE);
-		ck_assert_uint_eq(nresults, 1);
+		quick_assert(f->last.x[0] == (uint64_t)-1, "0x%x", id);
+		quick_assert(f->last.action == SMCCC_CONTINUE, "0x%x", id);
+		quick_assert(nresults == 1, "0x%x: %u results", id, nresults);
 	}
-	ck_assert(nresults == 0 || nresults == 1 || (nresults == 4 && trng_id(id)));
+	quick_assert(nresults == 0 || nresults == 1 || (nresults == 4 && trng_id(id)),
+		     "0x%x: %u results", id, nresults);
 	for (unsigned int i = nresults; i < SMCCC_REGS; i++)
-		ck_assert_msg(i == 0 || f->last.x[i] == arg[i - 1], "0x%x changes x%u", id, i);
-	ck_assert((f->last.end != SMCCC_END_NONE) == (f->last.action == SMCCC_STOP));
-	ck_assert(f->last.wake >= -1 && f->last.wake < NCPUS);
+		quick_assert(i == 0 || f->last.x[i] == arg[i - 1], "0x%x changes x%u", id, i);
+	quick_assert((f->last.end != SMCCC_END_NONE) == (f->last.action == SMCCC_STOP), "0x%x", id);
+	quick_assert(f->last.wake >= -1 && f->last.wake < NCPUS, "0x%x", id);
 }
 
 START_TEST(random_ids)
