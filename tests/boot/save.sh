@@ -605,6 +605,7 @@ preflight_parts() {
 	misfit 'a device too few' 3 1 'no section device/gpio@9030000' -device/gpio@9030000
 	misfit 'a later device' 3 1 'section device/gpio@9030000 has version 2, .*newer' device/gpio@9030000@2
 	misfit 'a later option' 3 1 'unknown option hyper' 'machine:options+=hyper 3'
+	misfit 'one that drives a terminal' 3 1 'unknown option .*[?].2J' "machine:options+=$(printf 'hy\033[2J') 3"
 	base=kernel
 	misfit 'the PSCI of the kernel' 3 1 'told of PSCI 1.3, .*--allow-psci-downgrade|PSCI 1.9' \
 		"machine:psci_version=$(grep -q '^psci in the kernel: 1.3' checked && echo 0x10009 || echo 0x10003)"
