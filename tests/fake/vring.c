@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "tests/fake/suite.h"
+
 void box_init(struct box *box)
 {
 	memset(box, 0, sizeof(*box));
@@ -40,7 +42,7 @@ void *box_ptr(struct box *box, gpa_t gpa)
 {
 	void *p = guest_mem_ptr(&box->mem, gpa, 1);
 
-	ck_assert_ptr_nonnull(p);
+	quick_assert(p, "0x%llx is no memory", (unsigned long long)gpa);
 	return p;
 }
 

@@ -30,7 +30,10 @@ struct range {
 
 static void assert_apart(struct range a, struct range b)
 {
-	ck_assert(a.len == 0 || b.len == 0 || a.base + a.len <= b.base || b.base + b.len <= a.base);
+	quick_assert(a.len == 0 || b.len == 0 || a.base + a.len <= b.base ||
+			     b.base + b.len <= a.base,
+		     "0x%llx and 0x%llx overlap", (unsigned long long)a.base,
+		     (unsigned long long)b.base);
 }
 
 /* All that the boot protocol asks for. */
@@ -45,9 +48,9 @@ static void assert_rules(const struct boot_image *img, uint64_t initrd_size, uin
 	for (unsigned int i = 0; i < 3; i++) {
 		if (!all[i].len)
 			continue;
-		ck_assert_uint_ge(all[i].base, ram_base);
-		ck_assert_uint_le(all[i].base - ram_base, ram_size);
-		ck_assert_uint_le(all[i].len, ram_size - (all[i].base - ram_base));
+		quick_assert(all[i].base >= ram_base && all[i].base - ram_base <= ram_size &&
+				     all[i].len <= ram_size - (all[i].base - ram_base),
+			     "0x%llx is outside", (unsigned long long)all[i].base);
 	}
 	assert_apart(kernel, dtb);
 	assert_apart(kernel, initrd);
@@ -96,8 +99,7 @@ START_TEST(test_random)
 		struct fail fail = { 0 };
 
 		if (boot_place(&img, initrd_size, ram_base, ram_size, &p, &fail)) {
-			ck_assert_int_eq(fail.code, EXIT_CONFIG);
-			ck_assert_uint_eq(p.entry, 1);
+			quick_assert(fail.code == EXIT_CONFIG && p.entry == 1, "%s", fail.text);
 			continue;
 		}
 		placed++;

@@ -14,6 +14,7 @@
 #include "arch/arm64/gic_plan.h"
 #include "arch/arm64/reg_id.h"
 #include "tests/fake/snapfile.h"
+#include "tests/fake/suite.h"
 #include "vmm/commands.h"
 #include "vmm/core/json.h"
 #include "vmm/core/text.h"
@@ -134,10 +135,10 @@ static void check_text(char *text)
 	while ((line = strsep(&rest, "\n"))) {
 		char plain[4096];
 
-		ck_assert_uint_lt(strlen(line), sizeof(plain));
+		quick_assert(strlen(line) < sizeof(plain), "%s", line);
 		memcpy(plain, line, strlen(line) + 1);
 		text_plain(plain);
-		ck_assert_str_eq(plain, line);
+		quick_assert(!strcmp(plain, line), "%s", line);
 	}
 }
 
@@ -459,8 +460,6 @@ int main(void)
 {
 	Suite *suite = suite_create("inspect");
 	TCase *tc = tcase_create("inspect");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -476,9 +475,5 @@ int main(void)
 	tcase_add_loop_test(tc, registers_of_any_kind, 0, 5);
 	tcase_add_test(tc, the_command);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

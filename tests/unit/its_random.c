@@ -223,12 +223,12 @@ static void on_line(void *arg, const char *line)
 	enum its_error error = ITS_OK;
 
 	(void)arg;
-	ck_assert(result && at < nwant);
+	quick_assert(result && at < nwant, "%s", line);
 	result += 4;
 	for (unsigned int i = 0; strcmp(result, "OK") && i < 64 && names[i][0]; i++)
 		if (!strcmp(result, names[i]))
 			its_error_at(i, &error);
-	ck_assert_msg(error == (enum its_error)want[at], "%s: not 0x%x", line, want[at]);
+	quick_assert(error == (enum its_error)want[at], "%s: not 0x%x", line, want[at]);
 	at++;
 }
 
@@ -239,10 +239,12 @@ static void check_messages(void)
 			uint32_t intid, cpu, sent, sent_cpu;
 			bool there = ref_ite_coll(d, e);
 
-			ck_assert_int_eq(its_translate(f.dev, d, e, &intid, &cpu),
-					 there ? 0 : -ENOENT);
-			ck_assert_int_eq(fake_its_sent(&f, d, e, &sent, &sent_cpu),
-					 there ? 0 : -ENOENT);
+			quick_assert(its_translate(f.dev, d, e, &intid, &cpu) ==
+					     (there ? 0 : -ENOENT),
+				     "%u/%u", d, e);
+			quick_assert(fake_its_sent(&f, d, e, &sent, &sent_cpu) ==
+					     (there ? 0 : -ENOENT),
+				     "%u/%u", d, e);
 			if (!there)
 				continue;
 			ck_assert_uint_eq(intid, (uint32_t)ref.intid[d][e]);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "arch/arm64/regs_field.h"
+#include "tests/fake/suite.h"
 
 enum { MIDR = 0xc000, CTR = 0xd801, PFR0 = 0xc020, DFR0 = 0xc028, DFR1 = 0xc029, ISAR0 = 0xc030 };
 
@@ -57,14 +58,9 @@ int main(void)
 {
 	Suite *suite = suite_create("regs_field");
 	TCase *tc = tcase_create("regs_field");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, fields, 0, (int)(sizeof(rows) / sizeof(rows[0])));
 	tcase_add_test(tc, every_bit_is_in_one);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }
