@@ -254,7 +254,11 @@ send() {
 		until [ "$(beats out.s)" -ge $more ]; do up $spid || break; usleep 100000; done
 		how='--downtime 8s --bandwidth 256K'
 		;;
-	*) listens $port $link || kill $dpid ;;
+	*)
+		listens $port $link || kill $dpid
+		# Time for the guest to write something meanwhile.
+		[ $phase != pause ] || how="$how --bandwidth 256K"
+		;;
 	esac
 	# shellcheck disable=SC2086
 	vmm send $how s "tcp:127.0.0.1:$port" >json 2>sent &
