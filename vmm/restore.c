@@ -97,27 +97,38 @@ int restore_check_findings(struct restore *r, struct fail *fail)
 			r->refused.n, r->refused.n == 1 ? "" : "s");
 }
 
-static int load_ram(struct restore *r, struct fail *fail)
-{
-	struct guest_mem *mem = &r->vm->mem;
-	int err;
-
-	if (r->streamed)
-		return frames_rest(&r->from.frames, &r->snap, mem, fail);
-	err = snapshot_fits(&r->snap, mem, fail);
-	if (err)
-		return err;
-	if (!r->lazy)
-		return snapshot_load_start(&r->load, &r->snap, mem, fail);
-	return snapshot_map(&r->snap, mem, fail);
-}
-
 static void show_progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct restore *r = arg;
 
 	if (progress_due(&r->progress))
 		progress_show(&r->progress, done, total);
+}
+
+static int load_stream(struct restore *r, struct fail *fail)
+{
+	const struct snapshot_progress progress = { show_progress, r };
+	int err;
+
+	progress_begin(&r->progress);
+	err = frames_rest(&r->from.frames, &r->snap, &r->vm->mem, &progress, &r->bytes, fail);
+	progress_end(&r->progress);
+	return err;
+}
+
+static int load_ram(struct restore *r, struct fail *fail)
+{
+	struct guest_mem *mem = &r->vm->mem;
+	int err;
+
+	if (r->streamed)
+		return load_stream(r, fail);
+	err = snapshot_fits(&r->snap, mem, fail);
+	if (err)
+		return err;
+	if (!r->lazy)
+		return snapshot_load_start(&r->load, &r->snap, mem, fail);
+	return snapshot_map(&r->snap, mem, fail);
 }
 
 static int wait_for_ram(struct restore *r, struct fail *fail)

@@ -330,13 +330,40 @@ int frames_take(struct frames *f, struct snapshot *snap, const struct guest_mem 
 	}
 }
 
+/* RAM from its beginning up to `gpa`. */
+static uint64_t ram_before(const struct guest_mem *mem, gpa_t gpa)
+{
+	uint64_t sum = 0;
+
+	for (const struct guest_ram *r = mem->ram; r < mem->ram + mem->nram && r->base < gpa; r++)
+		sum += gpa - r->base < r->size ? gpa - r->base : r->size;
+	return sum;
+}
+
+/* Of a frame of pages, which has been taken. */
+static void note_pages(const struct frames *f, const struct guest_mem *mem,
+		       const struct snapshot_progress *progress, uint64_t *bytes)
+{
+	uint64_t len = f->section.len - sizeof(gpa_t);
+	gpa_t gpa;
+
+	memcpy(&gpa, f->section.data, sizeof(gpa));
+	*bytes += len;
+	if (progress)
+		progress->fn(progress->arg, ram_before(mem, gpa + len),
+			     ram_before(mem, UINT64_MAX));
+}
+
 int frames_rest(struct frames *f, struct snapshot *snap, const struct guest_mem *mem,
-		struct fail *fail)
+		const struct snapshot_progress *progress, uint64_t *bytes, struct fail *fail)
 {
 	int kind = frames_kind(f), err = 0;
 
+	*bytes = 0;
 	while (!err && kind != FRAME_COMMIT) {
 		err = frames_take(f, snap, mem, fail);
+		if (!err && kind == FRAME_PAGES)
+			note_pages(f, mem, progress, bytes);
 		kind = err ? err : frames_next(f, fail);
 		err = kind < 0 ? kind : err;
 	}

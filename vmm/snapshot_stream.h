@@ -60,8 +60,9 @@ int frames_take(struct frames *f, struct snapshot *snap, const struct guest_mem 
 
 /* Takes sections up to the first other frame, which is enough to make the machine ... */
 int frames_sections(struct frames *f, struct snapshot *snap, struct fail *fail);
-/* ... and the rest, beginning with that frame, up to the commit. */
+/* ... and the rest, beginning with that frame, up to the commit. `progress`, or NULL, is told how far in
+ * RAM it is; `*bytes` of pages came. */
 int frames_rest(struct frames *f, struct snapshot *snap, const struct guest_mem *mem,
-		struct fail *fail);
+		const struct snapshot_progress *progress, uint64_t *bytes, struct fail *fail);
 
 #endif

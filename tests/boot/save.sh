@@ -419,7 +419,7 @@ pipes() {
 	line out 'hop 1'
 	first=$pid
 	mkfifo through
-	timeout 60 vmm restore --name piped - <through >>out 2>>err &
+	timeout 60 vmm restore --json --name piped - <through >>out 2>>err &
 	pid=$!
 	vmm save pipe - >through 2>err.save
 	check 'save to a pipe' "$(cat err.save)" test $? -eq 0
@@ -427,6 +427,7 @@ pipes() {
 	check 'ends when sent' "status $?" test $? -eq 36
 	state piped running
 	check 'restore from a pipe' "$(cat out err)" test "$(vmm list | grep -c '^piped .*running')" -eq 1
+	check 'restore from a pipe: --json' "$(cat err)" grep -q '"ok":true,"bytes":[1-9]' err
 	vmm save piped file 2>err.save
 	ended 36
 	start restore file

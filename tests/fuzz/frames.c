@@ -41,6 +41,7 @@ static int receive(int fd, const struct guest_mem *mem, struct fail *fail)
 {
 	struct snapshot snap;
 	struct frames f;
+	uint64_t bytes;
 	int err;
 
 	snapshot_init(&snap);
@@ -48,7 +49,7 @@ static int receive(int fd, const struct guest_mem *mem, struct fail *fail)
 	if (!err)
 		err = frames_sections(&f, &snap, fail);
 	if (!err)
-		err = frames_rest(&f, &snap, mem, fail);
+		err = frames_rest(&f, &snap, mem, NULL, &bytes, fail);
 	for (unsigned int i = 0; i < snap.n; i++)
 		FUZZ_CHECK(snapshot_find(&snap, snap.sections[i].name) == &snap.sections[i]);
 	frames_close(&f);

@@ -290,6 +290,7 @@ START_TEST(interrupted_pipes)
 	struct fail fail = { 0 };
 	struct snapshot snap;
 	struct frames f;
+	uint64_t bytes;
 	int fds[2], status;
 	pid_t pid;
 
@@ -306,7 +307,7 @@ START_TEST(interrupted_pipes)
 		snapshot_init(&snap);
 		ck_assert_msg(!frames_open(&f, fds[0], &fail), "%s", fail.text);
 		ck_assert_msg(!frames_sections(&f, &snap, &fail), "%s", fail.text);
-		ck_assert_msg(!frames_rest(&f, &snap, &to, &fail), "%s", fail.text);
+		ck_assert_msg(!frames_rest(&f, &snap, &to, NULL, &bytes, &fail), "%s", fail.text);
 		storm(false);
 		frames_close(&f);
 		snapshot_free(&snap);

@@ -81,11 +81,12 @@ static void read_stream(struct snapshot *snap, int fd)
 {
 	struct fail fail = { 0 };
 	struct frames f;
+	uint64_t bytes;
 
 	snapshot_init(snap);
 	ck_assert_msg(!frames_open(&f, fd, &fail), "%s", fail.text);
 	ck_assert_msg(!frames_sections(&f, snap, &fail), "%s", fail.text);
-	ck_assert_msg(!frames_rest(&f, snap, &mem, &fail), "%s", fail.text);
+	ck_assert_msg(!frames_rest(&f, snap, &mem, NULL, &bytes, &fail), "%s", fail.text);
 	frames_close(&f);
 }
 

@@ -68,14 +68,30 @@ static void teardown(void)
 	free(bytes);
 }
 
+struct told {
+	unsigned int times;
+	uint64_t done, total;
+};
+
+static void tell(void *arg, uint64_t done, uint64_t total)
+{
+	struct told *told = arg;
+
+	ck_assert_uint_gt(done, told->done);
+	*told = (struct told){ told->times + 1, done, total };
+}
+
 /* Takes the first `n` of the bytes as a machine is restored from them: 0, or the exit code. */
 static int receive(size_t n, uint32_t *v)
 {
 	int fd = memfd_create("stream", MFD_CLOEXEC);
 	struct fail fail = { 0 };
 	struct value value = { 0 };
+	struct told told = { 0 };
+	const struct snapshot_progress progress = { tell, &told };
 	struct snapshot snap;
 	struct frames f;
+	uint64_t got = 0;
 	int err;
 
 	ck_assert_int_eq(write(fd, bytes, n), (ssize_t)n);
@@ -85,9 +101,16 @@ static int receive(size_t n, uint32_t *v)
 	if (!err)
 		err = frames_sections(&f, &snap, &fail);
 	if (!err)
-		err = frames_rest(&f, &snap, &fresh, &fail);
+		err = frames_rest(&f, &snap, &fresh, &progress, &got, &fail);
 	if (!err)
 		err = snapshot_get(&snap, "value", 1, value_state, &value, &fail);
+	/* Every third page, the last of them is the last of all. */
+	if (!err) {
+		ck_assert_uint_eq(got, 6 * PAGE);
+		ck_assert_uint_eq(told.times, 6);
+		ck_assert_uint_eq(told.total, RAM);
+		ck_assert_uint_eq(told.done, RAM);
+	}
 	*v = value.v;
 	frames_close(&f);
 	snapshot_free(&snap);
