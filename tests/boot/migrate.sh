@@ -277,27 +277,28 @@ misfits() {
 	check 'another host: no memory has gone' "$(cat sent)" sh -c '! grep -q ^round sent'
 	check 'another host: nothing runs there' "$(vmm list)" test "$(vmm list | grep -c running)" -eq 1
 	grep -q GICv3 /proc/interrupts && kind=1 || kind=4
-	send 5 r0 "exec:./snapedit - machine:gic=$kind vcpu/0:smccc_workaround_1=15 -- vmm receive --name r1 - 2>err1"
+	send 5 r0 "exec:./snapedit - machine:gic=$kind vcpu/0:smccc_workaround_1=15 -- vmm receive --name r2 - 2>err1"
 	stays 'another controller' r0 'refuses: the guest.s interrupt controller is a gicv.*[(]2 reasons in all[)]'
 	check 'another controller: and more' "$(cat sent)" grep -q '^vCPU 0: smccc_workaround_1' sent
 	goes_on 'another host: goes on here'
 }
 
+# Names of their own: who is refused may end a moment after its source has heard of it.
 disks() {
 	head -c 65536 /dev/zero >disk
 	cp disk other
 	begin d0 -d disk
-	send 5 d0 'exec:vmm receive --name d1 - 2>err1'
+	send 5 d0 'exec:vmm receive --name no1 - 2>err1'
 	stays 'a disk that is not named' d0 'disk 0=|--disk'
 	# shellcheck disable=SC2086
-	send 5 $slow d0 'exec:vmm receive --name d1 --disk 0=other - 2>err1'
+	send 5 $slow d0 'exec:vmm receive --name no2 --disk 0=other - 2>err1'
 	stays 'another disk' d0 'not as it was left'
 	check 'the lock is back' "$(vmm list)" in_use -d disk
 	mkdir -p elsewhere
-	send 5 d0 'exec:vmm receive --name d1 --disk 0=elsewhere - 2>err1'
+	send 5 d0 'exec:vmm receive --name no3 --disk 0=elsewhere - 2>err1'
 	stays 'no disk at all' d0 '^vmm: .*refuses: disk 0 .*directory.*[(]1 reason in all[)]'
 	check 'no disk at all: the list' "$(cat sent)" grep -q '^disk 0 .*directory' sent
-	vmm send --json d0 'exec:vmm receive --name d1 --disk 0=elsewhere - 2>err1' >json 2>sent
+	vmm send --json d0 'exec:vmm receive --name no4 --disk 0=elsewhere - 2>err1' >json 2>sent
 	check 'no disk at all, as JSON' "$(cat json)" grep -q '"findings":."disk 0 .*directory' json
 	receive d1 --disk 0=disk
 	# shellcheck disable=SC2086
