@@ -191,7 +191,7 @@ static bool has_come(void *arg)
 
 static void expect_bytes(size_t n)
 {
-	ck_assert(board_wait(&board, has_come, &n, 5000));
+	ck_assert(board_wait(&board, has_come, &n, 30000));
 	ck_assert_uint_eq(ngot, n);
 	for (size_t i = 0; i < n; i++)
 		ck_assert_uint_eq(got[i], (uint8_t)(i % 251));
@@ -220,7 +220,7 @@ START_TEST(begins_and_ends)
 	began = loop_now_ns();
 	expect_bytes(ROOM);
 	ck_assert_uint_lt(loop_now_ns() - began, 1000000000);
-	ck_assert(board_wait(&board, idle, NULL, 5000));
+	ck_assert(board_wait(&board, idle, NULL, 30000));
 	/* Loads are still loads. */
 	ck_assert(shown);
 	settle();
@@ -244,7 +244,7 @@ START_TEST(order)
 		if (rand_r(&seed) % 1000 == 0)
 			settle();
 		if (rand_r(&seed) % 20000 == 0)
-			board_wait(&board, idle, NULL, 5000);
+			board_wait(&board, idle, NULL, 30000);
 	}
 	expect_bytes(BYTES);
 	/* One in a queue's length, and what comes before the loop has begun a burst. */
@@ -324,7 +324,7 @@ START_TEST(input_hides_the_page)
 	settle();
 	ck_assert_uint_eq(board_get(&board, DR), 'b');
 	ck_assert(!shown);
-	ck_assert(board_wait(&board, visible, NULL, 5000));
+	ck_assert(board_wait(&board, visible, NULL, 30000));
 	ck_assert_uint_eq(load_fr() & RXFE, RXFE);
 	ck_assert_uint_eq(board_get(&board, DR), 0);
 }
@@ -344,7 +344,7 @@ START_TEST(slow_reader)
 	}
 	ck_assert_uint_gt(sent, 60000);
 	expect_bytes(sent);
-	ck_assert(board_wait(&board, idle, NULL, 5000));
+	ck_assert(board_wait(&board, idle, NULL, 30000));
 }
 END_TEST
 
