@@ -34,108 +34,107 @@ struct row {
 #define LEVELS	     KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO
 #define LEVEL_OFFSET (VGIC_LEVEL_INFO_LINE_LEVEL << KVM_DEV_ARM_VGIC_LINE_LEVEL_INFO_SHIFT)
 
-#define ONE(name, group, offset, identity)                                     \
-	{                                                                      \
-		name, group, offset, 0, 1, false, false, 0, 0, false, identity \
+/* What is not named here is of few rows, and follows by its own name. */
+#define ONE(row, in, at, ...)                                                     \
+	{                                                                         \
+		.name = row, .group = in, .offset = at, .words = 1, ##__VA_ARGS__ \
 	}
-#define SPIS(name, offset, bits, clear, zero)                                    \
-	{                                                                        \
-		name, DIST, offset, bits, 0, false, false, 0, clear, zero, false \
+#define SPIS(row, at, each, ...)                                                      \
+	{                                                                             \
+		.name = row, .group = DIST, .offset = at, .bits = each, ##__VA_ARGS__ \
 	}
-#define BANK(name, group, offset, words, clear)                                    \
-	{                                                                          \
-		name, group, offset, 0, words, true, false, 0, clear, false, false \
+#define BANK(row, in, at, n, ...)                                                                 \
+	{                                                                                         \
+		.name = row, .group = in, .offset = at, .words = n, .banked = true, ##__VA_ARGS__ \
 	}
-#define ICC(name, op1, crn, crm, op2, identity)                         \
-	{                                                               \
-		name, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS,                 \
-			(uint32_t)(ARM64_SYS_REG_SHIFT_MASK(3, OP0) |   \
-				   ARM64_SYS_REG_SHIFT_MASK(op1, OP1) | \
-				   ARM64_SYS_REG_SHIFT_MASK(crn, CRN) | \
-				   ARM64_SYS_REG_SHIFT_MASK(crm, CRM) | \
-				   ARM64_SYS_REG_SHIFT_MASK(op2, OP2)), \
-			0, 1, true, true, 0, 0, false, identity         \
+#define ICC(row, op1, crn, crm, op2, ...)                                                         \
+	BANK(row, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS,                                               \
+	     (uint32_t)(ARM64_SYS_REG_SHIFT_MASK(3, OP0) | ARM64_SYS_REG_SHIFT_MASK(op1, OP1) |   \
+			ARM64_SYS_REG_SHIFT_MASK(crn, CRN) | ARM64_SYS_REG_SHIFT_MASK(crm, CRM) | \
+			ARM64_SYS_REG_SHIFT_MASK(op2, OP2)),                                      \
+	     1, .wide = true, ##__VA_ARGS__)
+#define ITS(row, at, n, ...)                                                                   \
+	{                                                                                      \
+		.name = row, .group = KVM_DEV_ARM_VGIC_GRP_ITS_REGS, .offset = at, .words = n, \
+		.wide = true, ##__VA_ARGS__                                                    \
 	}
 
 /* GICv3 (IHI 0069, 12.8 to 12.11). */
 static const struct row v3_rows[] = {
-	ONE("gicd.iidr", DIST, 0x8, true),
-	ONE("gicd.ctlr", DIST, 0x0, false),
-	ONE("gicd.statusr", DIST, 0x10, false),
-	BANK("gicr.statusr", REDIST, 0x10, 1, 0),
-	BANK("gicr.waker", REDIST, 0x14, 1, 0),
-	BANK("gicr.propbaser", REDIST, 0x70, 2, 0),
-	BANK("gicr.pendbaser", REDIST, 0x78, 2, 0),
-	BANK("gicr.ctlr", REDIST, 0x0, 1, 0),
-	BANK("gicr.igroupr", REDIST, 0x10080, 1, 0),
-	BANK("gicr.icfgr", REDIST, 0x10c00, 2, 0),
-	BANK("gicr.ipriorityr", REDIST, 0x10400, 8, 0),
-	BANK("gicr.isenabler", REDIST, 0x10100, 1, 0x10180),
-	{ "gicr.level", LEVELS, LEVEL_OFFSET, 0, 1, true, false, 32, 0, false, false },
-	BANK("gicr.ispendr", REDIST, 0x10200, 1, 0),
-	BANK("gicr.isactiver", REDIST, 0x10300, 1, 0x10380),
-	SPIS("gicd.igroupr", 0x80, 1, 0, false),
-	SPIS("gicd.icfgr", 0xc00, 2, 0, false),
-	SPIS("gicd.ipriorityr", 0x400, 8, 0, true),
-	SPIS("gicd.irouter", 0x6000, 64, 0, true),
-	SPIS("gicd.isenabler", 0x100, 1, 0x180, true),
-	{ "gicd.level", LEVELS, LEVEL_OFFSET, 1, 0, false, false, 32, 0, false, false },
-	SPIS("gicd.ispendr", 0x200, 1, 0, true),
-	SPIS("gicd.isactiver", 0x300, 1, 0x380, true),
-	ICC("icc_sre", 0, 12, 12, 5, false),
-	ICC("icc_ctlr", 0, 12, 12, 4, true),
-	ICC("icc_pmr", 0, 4, 6, 0, false),
-	ICC("icc_bpr0", 0, 12, 8, 3, false),
-	ICC("icc_bpr1", 0, 12, 12, 3, false),
-	ICC("icc_ap0r0", 0, 12, 8, 4, false),
-	ICC("icc_ap0r1", 0, 12, 8, 5, false),
-	ICC("icc_ap0r2", 0, 12, 8, 6, false),
-	ICC("icc_ap0r3", 0, 12, 8, 7, false),
-	ICC("icc_ap1r0", 0, 12, 9, 0, false),
-	ICC("icc_ap1r1", 0, 12, 9, 1, false),
-	ICC("icc_ap1r2", 0, 12, 9, 2, false),
-	ICC("icc_ap1r3", 0, 12, 9, 3, false),
-	ICC("icc_igrpen0", 0, 12, 12, 6, false),
-	ICC("icc_igrpen1", 0, 12, 12, 7, false),
+	ONE("gicd.iidr", DIST, 0x8, .identity = true),
+	ONE("gicd.ctlr", DIST, 0x0),
+	ONE("gicd.statusr", DIST, 0x10),
+	BANK("gicr.statusr", REDIST, 0x10, 1),
+	BANK("gicr.waker", REDIST, 0x14, 1),
+	BANK("gicr.propbaser", REDIST, 0x70, 2),
+	BANK("gicr.pendbaser", REDIST, 0x78, 2),
+	BANK("gicr.ctlr", REDIST, 0x0, 1),
+	BANK("gicr.igroupr", REDIST, 0x10080, 1),
+	BANK("gicr.icfgr", REDIST, 0x10c00, 2),
+	BANK("gicr.ipriorityr", REDIST, 0x10400, 8),
+	BANK("gicr.isenabler", REDIST, 0x10100, 1, .clear = 0x10180),
+	BANK("gicr.level", LEVELS, LEVEL_OFFSET, 1, .step = 32),
+	BANK("gicr.ispendr", REDIST, 0x10200, 1),
+	BANK("gicr.isactiver", REDIST, 0x10300, 1, .clear = 0x10380),
+	SPIS("gicd.igroupr", 0x80, 1),
+	SPIS("gicd.icfgr", 0xc00, 2),
+	SPIS("gicd.ipriorityr", 0x400, 8, .zero = true),
+	SPIS("gicd.irouter", 0x6000, 64, .zero = true),
+	SPIS("gicd.isenabler", 0x100, 1, .clear = 0x180, .zero = true),
+	{ .name = "gicd.level", .group = LEVELS, .offset = LEVEL_OFFSET, .bits = 1, .step = 32 },
+	SPIS("gicd.ispendr", 0x200, 1, .zero = true),
+	SPIS("gicd.isactiver", 0x300, 1, .clear = 0x380, .zero = true),
+	ICC("icc_sre", 0, 12, 12, 5),
+	ICC("icc_ctlr", 0, 12, 12, 4, .identity = true),
+	ICC("icc_pmr", 0, 4, 6, 0),
+	ICC("icc_bpr0", 0, 12, 8, 3),
+	ICC("icc_bpr1", 0, 12, 12, 3),
+	ICC("icc_ap0r0", 0, 12, 8, 4),
+	ICC("icc_ap0r1", 0, 12, 8, 5),
+	ICC("icc_ap0r2", 0, 12, 8, 6),
+	ICC("icc_ap0r3", 0, 12, 8, 7),
+	ICC("icc_ap1r0", 0, 12, 9, 0),
+	ICC("icc_ap1r1", 0, 12, 9, 1),
+	ICC("icc_ap1r2", 0, 12, 9, 2),
+	ICC("icc_ap1r3", 0, 12, 9, 3),
+	ICC("icc_igrpen0", 0, 12, 12, 6),
+	ICC("icc_igrpen1", 0, 12, 12, 7),
 };
 
 /* GICv2 (IHI 0048, 4.3 and 4.4). Line levels come from the devices. */
 static const struct row v2_rows[] = {
-	ONE("gicd.iidr", DIST, 0x8, true),
-	ONE("gicd.ctlr", DIST, 0x0, false),
-	BANK("gicd.igroupr0", DIST, 0x80, 1, 0),
-	BANK("gicd.icfgr0", DIST, 0xc00, 2, 0),
-	BANK("gicd.ipriorityr0", DIST, 0x400, 8, 0),
-	BANK("gicd.isenabler0", DIST, 0x100, 1, 0x180),
-	BANK("gicd.ispendr0", DIST, 0x200, 1, 0x280),
-	BANK("gicd.isactiver0", DIST, 0x300, 1, 0x380),
-	BANK("gicd.spendsgir", DIST, 0xf20, 4, 0xf10),
-	SPIS("gicd.igroupr", 0x80, 1, 0, false),
-	SPIS("gicd.icfgr", 0xc00, 2, 0, false),
-	SPIS("gicd.ipriorityr", 0x400, 8, 0, true),
-	SPIS("gicd.itargetsr", 0x800, 8, 0, false),
-	SPIS("gicd.isenabler", 0x100, 1, 0x180, true),
-	SPIS("gicd.ispendr", 0x200, 1, 0x280, true),
-	SPIS("gicd.isactiver", 0x300, 1, 0x380, true),
-	BANK("gicc.ctlr", CPU_IF, 0x0, 1, 0),
-	BANK("gicc.pmr", CPU_IF, 0x4, 1, 0),
-	BANK("gicc.bpr", CPU_IF, 0x8, 1, 0),
-	BANK("gicc.abpr", CPU_IF, 0x1c, 1, 0),
-	BANK("gicc.apr", CPU_IF, 0xd0, 4, 0),
+	ONE("gicd.iidr", DIST, 0x8, .identity = true),
+	ONE("gicd.ctlr", DIST, 0x0),
+	BANK("gicd.igroupr0", DIST, 0x80, 1),
+	BANK("gicd.icfgr0", DIST, 0xc00, 2),
+	BANK("gicd.ipriorityr0", DIST, 0x400, 8),
+	BANK("gicd.isenabler0", DIST, 0x100, 1, .clear = 0x180),
+	BANK("gicd.ispendr0", DIST, 0x200, 1, .clear = 0x280),
+	BANK("gicd.isactiver0", DIST, 0x300, 1, .clear = 0x380),
+	BANK("gicd.spendsgir", DIST, 0xf20, 4, .clear = 0xf10),
+	SPIS("gicd.igroupr", 0x80, 1),
+	SPIS("gicd.icfgr", 0xc00, 2),
+	SPIS("gicd.ipriorityr", 0x400, 8, .zero = true),
+	SPIS("gicd.itargetsr", 0x800, 8),
+	SPIS("gicd.isenabler", 0x100, 1, .clear = 0x180, .zero = true),
+	SPIS("gicd.ispendr", 0x200, 1, .clear = 0x280, .zero = true),
+	SPIS("gicd.isactiver", 0x300, 1, .clear = 0x380, .zero = true),
+	BANK("gicc.ctlr", CPU_IF, 0x0, 1),
+	BANK("gicc.pmr", CPU_IF, 0x4, 1),
+	BANK("gicc.bpr", CPU_IF, 0x8, 1),
+	BANK("gicc.abpr", CPU_IF, 0x1c, 1),
+	BANK("gicc.apr", CPU_IF, 0xd0, 4),
 };
-
-#define ITS(name, offset, words, identity)                                                       \
-	{                                                                                        \
-		name, KVM_DEV_ARM_VGIC_GRP_ITS_REGS, offset, 0, words, false, true, 0, 0, false, \
-			identity                                                                 \
-	}
 
 /* ITS (IHI 0069, 12.19), in the order that arm-vgic-its.rst asks for; its tables come before
  * GITS_CTLR, which is the last. */
 static const struct row its_rows[] = {
-	ITS("gits.iidr", 0x4, 1, true),	     ITS("gits.cbaser", 0x80, 1, false),
-	ITS("gits.creadr", 0x90, 1, false),  ITS("gits.baser", 0x100, 8, false),
-	ITS("gits.cwriter", 0x88, 1, false), ITS("gits.ctlr", 0x0, 1, false),
+	ITS("gits.iidr", 0x4, 1, .identity = true),
+	ITS("gits.cbaser", 0x80, 1),
+	ITS("gits.creadr", 0x90, 1),
+	ITS("gits.baser", 0x100, 8),
+	ITS("gits.cwriter", 0x88, 1),
+	ITS("gits.ctlr", 0x0, 1),
 };
 
 enum { ITS_ROWS = sizeof(its_rows) / sizeof(its_rows[0]), ITS_CTLR_ROW = ITS_ROWS - 1 };
