@@ -44,20 +44,6 @@ static void put_section(const struct section *section, bool registers, struct js
 	json_close(out, '}');
 }
 
-/* One a line, in a text that is cut up. */
-static void put_options(const char *options, struct json_out *out)
-{
-	char *text = strdup(options), *rest = text, *line;
-
-	json_open(out, "options", '[');
-	while (text && (line = strsep(&rest, "\n")))
-		if (*line)
-			json_str(out, NULL, line);
-	json_close(out, ']');
-	out->full |= !text;
-	free(text);
-}
-
 static void put_machine(const struct machine_saved *saved, struct json_out *out)
 {
 	json_open(out, "machine", '{');
@@ -69,7 +55,7 @@ static void put_machine(const struct machine_saved *saved, struct json_out *out)
 	json_bool(out, "pauth", saved->cpu.pauth);
 	json_bool(out, "pvtime", saved->cpu.pvtime);
 	json_str(out, "folder", saved->cwd);
-	put_options(saved->options, out);
+	json_lines(out, "options", saved->options);
 	json_close(out, '}');
 }
 

@@ -44,26 +44,13 @@ static void report_progress(void *arg, const struct sender_stats *stats)
 }
 
 /* All that the destination has found, as `vmm restore --check` would there. */
-static void put_reasons(struct json_out *out, const char *reasons)
-{
-	char text[MIGRATE_LIST_MAX + 1], *rest = text, *line;
-
-	if (!*reasons)
-		return;
-	memcpy(text, reasons, strlen(reasons) + 1);
-	json_open(out, "findings", '[');
-	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			json_str(out, NULL, line);
-	json_close(out, ']');
-}
-
 void outgoing_report_end(struct outgoing *o)
 {
 	struct control_report report;
 
 	control_report_end(&report, o->report, &o->fail);
-	put_reasons(&report.out, o->sender.reasons);
+	if (*o->sender.reasons)
+		json_lines(&report.out, "findings", o->sender.reasons);
 	put_stats(&report.out, &o->sender.stats);
 	json_uint(&report.out, "down_us", o->sender.stats.down_ns / 1000);
 	if (o->sender.postcopy) {

@@ -2,23 +2,9 @@
 #include "vmm/restore_report.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "vmm/core/json.h"
 #include "vmm/core/loop.h"
-
-/* A finding is a line; each may grow where it is escaped. */
-static void put_findings(const struct findings *found, struct json_out *out)
-{
-	char *text = found->text ? strdup(found->text) : NULL, *rest = text, *line;
-
-	json_open(out, "findings", '[');
-	while (text && (line = strsep(&rest, "\n")))
-		if (*line)
-			json_str(out, NULL, line);
-	json_close(out, ']');
-	free(text);
-}
 
 static void put_result(const struct restore *r, const struct fail *fail, struct json_out *out)
 {
@@ -27,7 +13,7 @@ static void put_result(const struct restore *r, const struct fail *fail, struct 
 	if (fail->text[0]) {
 		json_str(out, "error", fail->text);
 		json_uint(out, "code", fail->code);
-		put_findings(&r->refused, out);
+		json_lines(out, "findings", r->refused.text ? r->refused.text : "");
 	} else {
 		json_uint(out, "bytes", r->bytes);
 		json_uint(out, "total_us", (loop_now_ns() - r->began) / 1000);
@@ -38,6 +24,7 @@ static void put_result(const struct restore *r, const struct fail *fail, struct 
 
 void restore_report(const struct restore *r, const struct fail *fail, FILE *to)
 {
+	/* A character may grow to six where it is escaped. */
 	size_t cap = 4096 + 6 * (r->refused.len + sizeof(fail->text));
 	char *text = malloc(cap);
 	struct json_out out;

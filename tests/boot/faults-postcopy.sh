@@ -53,10 +53,7 @@ check_rule_postcopy() {
 	*:ended:*) [ "$fault" = kill-destination ] || echo 'none runs' ;;
 	*) echo "these do not fit" ;;
 	esac
-	case $source:$fault in
-	ended:kill-source) ;;
-	ended:*) ended 36 "$spid" || echo "the source has ended with $status" ;;
-	esac
+	check_source
 }
 
 # Each side that has not been killed says whose the guest is, and what to do.

@@ -122,6 +122,14 @@ check_words() {
 	[ "$fault" != kill-source ] || [ "$phase" = listen ] || said sent 'ended without a word' || echo 'vmm send does not say that the source has ended'
 }
 
+# A source that has not been killed ends because its guest has moved.
+check_source() {
+	case $source:$fault in
+	ended:kill-source) ;;
+	ended:*) ended 36 "$spid" || echo "the source has ended with $status" ;;
+	esac
+}
+
 # Never two, and none only as vmm/migrate.md says; and the codes fit.
 check_rule() {
 	case $source:$destination in
@@ -141,10 +149,7 @@ check_rule() {
 		esac
 		;;
 	esac
-	case $source:$fault in
-	ended:kill-source) ;;
-	ended:*) ended 36 "$spid" || echo "the source has ended with $status" ;;
-	esac
+	check_source
 }
 
 # take NAME PID OUT: a person says that it is this one.

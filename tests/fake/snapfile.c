@@ -19,8 +19,7 @@ static uint64_t get64(const uint8_t *at)
 	return v;
 }
 
-/* Sections lie one behind the other from `at` on. */
-static void mend_sections(uint8_t *at, uint64_t len, uint32_t n)
+void snapfile_mend_sections(uint8_t *at, uint64_t len, uint64_t n)
 {
 	struct section_head head;
 
@@ -46,7 +45,7 @@ uint64_t snapfile_mend(uint8_t *file, size_t len)
 	put32(file + 12, SNAPSHOT_CHUNK);
 	memcpy(&n, file + SNAPFILE_AT_SECTIONS, sizeof(n));
 	if (meta <= len - SNAPFILE_HEADER) {
-		mend_sections(file + SNAPFILE_HEADER, meta, n);
+		snapfile_mend_sections(file + SNAPFILE_HEADER, meta, n);
 		put32(file + SNAPFILE_AT_META_SUM, crc32c(0, file + SNAPFILE_HEADER, meta));
 	}
 	put32(file + SNAPFILE_AT_SUM, crc32c(0, file, SNAPFILE_AT_SUM));

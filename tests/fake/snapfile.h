@@ -23,5 +23,7 @@ enum {
  * lengths make sense. Returns how long it says that it is.
  */
 uint64_t snapfile_mend(uint8_t *file, size_t len);
+/* The checksums of at most `n` sections, one behind the other in at[0..len): those of a file, or a stream's frames. */
+void snapfile_mend_sections(uint8_t *at, uint64_t len, uint64_t n);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/fake/snapfile.h"
 #include "tests/fuzz/fuzz.h"
 #include "vmm/snapshot_priv.h"
 #include "vmm/snapshot_stream.h"
@@ -14,7 +15,6 @@ enum { HEAD = 16, PAGE = 4096, RAM = 4 * PAGE, BASE = 0x40000000 };
 
 static void mend(uint8_t *at, size_t len)
 {
-	struct section_head head;
 	uint32_t version = SNAPSHOT_VERSION, sum;
 
 	if (len < HEAD)
@@ -23,18 +23,7 @@ static void mend(uint8_t *at, size_t len)
 	memcpy(at + 8, &version, sizeof(version));
 	sum = crc32c(0, at, 12);
 	memcpy(at + 12, &sum, sizeof(sum));
-	at += HEAD;
-	len -= HEAD;
-	while (len >= sizeof(head)) {
-		memcpy(&head, at, sizeof(head));
-		if (head.len > len - sizeof(head))
-			return;
-		head.sum = crc32c(0, &head, offsetof(struct section_head, sum));
-		head.sum = crc32c(head.sum, at + sizeof(head), head.len);
-		memcpy(at, &head, sizeof(head));
-		at += sizeof(head) + head.len;
-		len -= sizeof(head) + head.len;
-	}
+	snapfile_mend_sections(at + HEAD, len - HEAD, UINT64_MAX);
 }
 
 static int receive(int fd, const struct guest_mem *mem, struct fail *fail)

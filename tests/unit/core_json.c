@@ -272,6 +272,26 @@ START_TEST(writing)
 }
 END_TEST
 
+START_TEST(lines_of_a_text)
+{
+	char buf[256];
+	struct json_out out;
+
+	json_out_init(&out, buf, sizeof(buf));
+	json_open(&out, NULL, '{');
+	json_lines(&out, "none", "");
+	json_lines(&out, "empty", "\n\n");
+	json_lines(&out, "one", "a line");
+	json_lines(&out, "more", "\nthe \"first\"\n\n\xc3\nthe\tlast\n");
+	json_close(&out, '}');
+	ck_assert(!out.full);
+	ck_assert_str_eq(buf,
+			 "{\"none\":[],\"empty\":[],\"one\":[\"a line\"],"
+			 "\"more\":[\"the \\\"first\\\"\",\"\xef\xbf\xbd\",\"the\\u0009last\"]}");
+	ck_assert_int_eq(parse_only(buf), 0);
+}
+END_TEST
+
 /* Too small a buffer is noticed at every size, and never overrun. */
 START_TEST(writing_beyond_the_end)
 {
@@ -400,6 +420,7 @@ int main(void)
 	tcase_add_test(tc, random_bytes);
 	tcase_add_test(tc, writing);
 	tcase_add_test(tc, writing_beyond_the_end);
+	tcase_add_test(tc, lines_of_a_text);
 	tcase_add_test(tc, elements);
 	tcase_add_test(tc, printed_for_people);
 	tcase_add_test(tc, printed_within_the_columns);

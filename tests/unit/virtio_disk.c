@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -14,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/fake/held.h"
 #include "tests/fake/suite.h"
 #include "virtio/disk.h"
 #include "virtio/disk_raw.h"
@@ -432,18 +432,6 @@ END_TEST
 
 /* --- overlays ---------------------------------------------------------------------------------- */
 
-static unsigned int files_in(const char *folder)
-{
-	DIR *dir = opendir(folder);
-	unsigned int n = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 /* The scratch file has no name, wherever it is. */
 START_TEST(scratch_has_no_name)
 {
@@ -454,7 +442,7 @@ START_TEST(scratch_has_no_name)
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	setenv("TMPDIR", folder, 1);
 	disk = open_disk(cfg);
-	ck_assert_uint_eq(files_in(folder), 2);
+	ck_assert_uint_eq(held_entries(folder), 2);
 	disk_close(disk);
 	ck_assert_int_eq(rmdir(folder), 0);
 	ck_assert_int_eq(disk_open(&cfg, &disk, &fail), -ENOENT);

@@ -386,10 +386,11 @@ static void put(struct json_out *out, const char *text, size_t len)
 	out->buf[out->len] = 0;
 }
 
-static void put_string(struct json_out *out, const char *val)
+/* As far as the character `end` or a NUL; where that is. */
+static const char *put_string(struct json_out *out, const char *val, char end)
 {
 	put(out, "\"", 1);
-	while (*val) {
+	while (*val && *val != end) {
 		size_t len = json_utf8(val);
 		char hex[8];
 
@@ -407,6 +408,7 @@ static void put_string(struct json_out *out, const char *val)
 		val += len;
 	}
 	put(out, "\"", 1);
+	return val;
 }
 
 /* The comma, unless this is the first value in its container, and the key. */
@@ -418,7 +420,7 @@ static void put_key(struct json_out *out, const char *key)
 		put(out, ",", 1);
 	if (!key)
 		return;
-	put_string(out, key);
+	put_string(out, key, 0);
 	put(out, ":", 1);
 }
 
@@ -436,7 +438,17 @@ void json_close(struct json_out *out, char bracket)
 void json_str(struct json_out *out, const char *key, const char *val)
 {
 	put_key(out, key);
-	put_string(out, val);
+	put_string(out, val, 0);
+}
+
+void json_lines(struct json_out *out, const char *key, const char *text)
+{
+	json_open(out, key, '[');
+	while (*(text += strspn(text, "\n"))) {
+		put_key(out, NULL);
+		text = put_string(out, text, '\n');
+	}
+	json_close(out, ']');
 }
 
 void json_uint(struct json_out *out, const char *key, uint64_t val)

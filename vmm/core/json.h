@@ -77,6 +77,8 @@ void json_open(struct json_out *out, const char *key, char bracket);
 void json_close(struct json_out *out, char bracket);
 /* Bytes that are not UTF-8 become U+FFFD. */
 void json_str(struct json_out *out, const char *key, const char *val);
+/* An array of the lines of a text, without empty ones. */
+void json_lines(struct json_out *out, const char *key, const char *text);
 void json_uint(struct json_out *out, const char *key, uint64_t val);
 void json_bool(struct json_out *out, const char *key, bool val);
 /* A string of 0x and hexadecimal digits: not every reader has 64 bits for a number. */

@@ -8,6 +8,7 @@
  * Which of guest RAM has never been touched, without touching it: what the kernel says in
  * /proc/self/pagemap (Documentation/admin-guide/mm/pagemap.rst). To ask costs a small part of what it
  * costs to look at the memory, which is also given pages for that.
+ * What userfaultfd keeps back looks untouched, too: nobody is to ask while memory is missing.
  */
 struct pagemap {
 	int fd; /* -1: this host does not say, and all counts as touched */
