@@ -28,7 +28,7 @@ enum migrate_end {
 };
 
 enum {
-	MIGRATE_VERSION = 1,
+	MIGRATE_VERSION = 2,
 	MIGRATE_ROUNDS_MAX = 40,
 	MIGRATE_SILENCE_MS = 30000, /* after so long without a byte that is due the link is lost */
 	MIGRATE_ID = 16, /* bytes */

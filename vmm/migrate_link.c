@@ -19,7 +19,7 @@
 #include "vmm/core/loop.h"
 #include "vmm/migrate_priv.h"
 
-enum { CONNECT_MS = 30000, NAME_MAX_LEN = 255 };
+enum { CONNECT_MS = 30000, NAME_MAX_LEN = 255, UNSENT_MAX = 128 << 10 };
 
 union address {
 	struct sockaddr any;
@@ -134,12 +134,15 @@ static int parse_unix(const char *path, struct target *t, struct fail *fail)
 
 /* --- sockets ----------------------------------------------------------------------------------- */
 
+/* What the kernel has not sent yet is in the way of what is urgent, and may be megabytes. */
 static void set_up(int fd, const struct target *t)
 {
-	int on = 1;
+	int on = 1, unsent = UNSENT_MAX;
 
-	if (t->addr.any.sa_family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (t->addr.any.sa_family == AF_UNIX)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
 static int open_socket(const struct target *t, struct fail *fail)

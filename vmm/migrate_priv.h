@@ -7,10 +7,12 @@
 /* The words of the protocol (vmm/migrate.md), as the frames that carry them are called. */
 #define WORD_HANDOVER "=handover" /* struct migrate_hello */
 #define WORD_CHECK    "=check"
+#define WORD_ROUND    "=round" /* behind all pages of one */
 #define WORD_END      "=end" /* struct migrate_sum */
 #define WORD_COMMIT   "=commit"
 #define WORD_CANCEL   "=cancel" /* text */
 #define WORD_READY    "=ready"
+#define WORD_TAKEN    "=taken" /* the round is here */
 #define WORD_LOADED   "=loaded"
 #define WORD_RUNNING  "=running"
 #define WORD_REFUSED  "=refused" /* text, and behind a newline all reasons, a line each */
@@ -90,6 +92,8 @@ int sender_write_failed(struct sender *s, struct fail *fail);
 int sender_hear(struct sender *s, struct fail *fail);
 /* Waits for `word`; any other is an error. */
 int sender_expect(struct sender *s, const char *word, struct fail *fail);
+/* Waits until the other side has all pages of a round: what lies in between has not gone. */
+int sender_wait_taken(struct sender *s, struct fail *fail);
 /* Whether somebody has cancelled, */
 int sender_cancelled(struct sender *s, struct fail *fail);
 /* or the other side has something to say out of its turn. */

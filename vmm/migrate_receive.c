@@ -45,6 +45,15 @@ static int say(struct receiver *r, const char *word, const void *data, size_t le
 	return stream_flush(&r->to);
 }
 
+static int answer(struct receiver *r, const char *word, const void *data, size_t len,
+		  struct fail *fail)
+{
+	if (!say(r, word, data, len))
+		return 0;
+	return fail_set(fail, EXIT_MIGRATION, r->to.err, "the link to the source is lost: %s",
+			strerror(-r->to.err));
+}
+
 static int meaningless(struct fail *fail)
 {
 	return fail_set(fail, EXIT_SNAPSHOT, -EPROTO,
@@ -101,10 +110,7 @@ int receiver_ready(struct receiver *r, struct fail *fail)
 	const uint32_t flags = r->postcopy ? MIGRATE_POSTCOPY : 0;
 	int err = r->postcopy ? missing_possible(fail) : 0;
 
-	if (err || !say(r, WORD_READY, &flags, sizeof(flags)))
-		return err;
-	return fail_set(fail, EXIT_MIGRATION, r->to.err, "the link to the source is lost: %s",
-			strerror(-r->to.err));
+	return err ? err : answer(r, WORD_READY, &flags, sizeof(flags), fail);
 }
 
 static int check_sum(const struct receiver *r, const struct guest_mem *mem, struct fail *fail)
@@ -141,9 +147,12 @@ int receiver_memory(struct receiver *r, struct snapshot *snap, const struct gues
 
 	missing_init(&r->fetch.missing, mem);
 	while (!err && kind >= 0 && !migrate_is(&r->frames, WORD_END)) {
-		err = migrate_is(&r->frames, WORD_MISSING)
-			      ? take_missing(r, fail)
-			      : frames_take(&r->frames, snap, mem, fail);
+		if (migrate_is(&r->frames, WORD_MISSING))
+			err = take_missing(r, fail);
+		else if (r->two_way && migrate_is(&r->frames, WORD_ROUND))
+			err = answer(r, WORD_TAKEN, NULL, 0, fail);
+		else
+			err = frames_take(&r->frames, snap, mem, fail);
 		kind = err ? err : next(r, fail);
 	}
 	if (kind < 0)

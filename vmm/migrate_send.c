@@ -170,6 +170,8 @@ static int rounds(struct sender *s, struct fail *fail)
 	for (s->stats.rounds = 1; !err; s->stats.rounds++) {
 		err = sender_pages(s, fail);
 		if (!err)
+			err = sender_wait_taken(s, fail);
+		if (!err)
 			err = sender_collect(s, fail);
 		if (err)
 			break;

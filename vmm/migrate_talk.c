@@ -88,6 +88,15 @@ int sender_write_failed(struct sender *s, struct fail *fail)
 	return sender_link_failed(s, err, fail);
 }
 
+int sender_wait_taken(struct sender *s, struct fail *fail)
+{
+	frames_word(&s->to, WORD_ROUND, NULL, 0);
+	if (stream_flush(&s->to))
+		return sender_write_failed(s, fail);
+	sender_wait_silence(s);
+	return sender_expect(s, WORD_TAKEN, fail);
+}
+
 int sender_cancelled(struct sender *s, struct fail *fail)
 {
 	struct pollfd p = { .fd = s->to.stop_fd, .events = POLLIN };

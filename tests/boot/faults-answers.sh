@@ -3,7 +3,7 @@
 # Part of faults.sh: a link that carries nothing, from a phase on, until both machines have been asked how
 # they are: within a second, by the clock of the host. A case is answers:PHASE, or answers:post-PHASE.
 
-answers_phases='connect check first pause vcpu gic device loaded commit entry
+answers_phases='connect check first round pause vcpu gic device loaded commit entry
 	post-missing post-loaded post-commit post-entry post-want post-push post-last post-complete'
 
 # now: hundredths of a second.

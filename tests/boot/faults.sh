@@ -13,7 +13,7 @@ suite=faults
 # shellcheck source=tests/boot/faults-answers.sh
 . ./faults-answers.sh
 at_once=6
-phases='listen connect check first later pause vcpu gic device loaded commit entry'
+phases='listen connect check first round later pause vcpu gic device loaded commit entry'
 faults='kill-source kill-destination stop-source stop-destination reset half stall garbage no-space-source
 	no-space-destination'
 # Each phase and each fault once, but what takes long.

@@ -71,6 +71,7 @@ static const struct phase {
 	{ "connect", .frame = "" },
 	{ "check", .frame = "=check" },
 	{ "first", .frame = "=pages" },
+	{ "round", .back = true, .frame = "=taken" },
 	/* Whether the guest stands still by then is for who drives it to say. */
 	{ "later", .frame = "=pages", .turns = 1 },
 	{ "pause", .frame = "=pages", .turns = 1 },

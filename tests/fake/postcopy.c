@@ -66,6 +66,7 @@ static int op_stop(void *arg, struct snapshot *snap, struct fail *fail)
 	struct pair *p = arg;
 
 	p->value = 7;
+	p->behind = p->dst[(PAGES - 1) * PAGE] != 0x55;
 	return snapshot_add(snap, "value", 1, value_state, &p->value, fail);
 }
 

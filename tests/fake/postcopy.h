@@ -31,6 +31,7 @@ struct pair {
 	enum migrate_end end;
 	struct fail fail;
 	uint32_t value;
+	bool behind; /* when it stopped the destination did not have all of the first round */
 	unsigned int written; /* pages of the next round */
 	struct receiver receiver;
 	/* What the destination has been told. */

@@ -58,6 +58,22 @@ START_TEST(nothing_is_missing)
 }
 END_TEST
 
+/* What lies in the link would have to come first, while it stands still. */
+START_TEST(it_stops_when_all_has_come)
+{
+	struct pair p;
+
+	pair_begin(&p);
+	p.sender.postcopy = _i;
+	p.written = 0;
+	move(&p);
+	receiver_runs(&p.receiver);
+	ck_assert_msg(pair_sent(&p) == MIGRATE_MOVED, "%s", p.fail.text);
+	ck_assert(!p.behind);
+	pair_end(&p);
+}
+END_TEST
+
 /* Without: what was written, and is as it was sent, does not go again. */
 START_TEST(what_is_the_same_goes_once)
 {
@@ -121,6 +137,16 @@ static const struct migrate_want wants[] = {
 	{ UINT64_MAX - 4095, 2 }, { BASE, UINT64_MAX },
 };
 
+/* All that the source says before `word`. */
+static void hear(struct frames *f, const char *word)
+{
+	struct fail fail = { 0 };
+
+	do
+		ck_assert_msg(frames_next(f, &fail) >= 0, "no %s: %s", word, fail.text);
+	while (!migrate_is(f, word));
+}
+
 START_TEST(a_wrong_request_ends_it)
 {
 	struct fail fail = { 0 };
@@ -129,7 +155,6 @@ START_TEST(a_wrong_request_ends_it)
 	struct frames f;
 	struct pair p;
 	uint32_t flags = MIGRATE_POSTCOPY;
-	int kind;
 
 	pair_begin(&p);
 	pair_send(&p);
@@ -138,17 +163,19 @@ START_TEST(a_wrong_request_ends_it)
 	snapshot_init(&snap);
 	ck_assert(!frames_open(&f, p.link[1], &fail));
 	frames_begin(&to);
-	while (frames_next(&f, &fail) >= 0 && !migrate_is(&f, WORD_CHECK))
-		;
+	hear(&f, WORD_CHECK);
 	frames_word(&to, WORD_READY, &flags, sizeof(flags));
 	stream_flush(&to);
-	while (frames_next(&f, &fail) >= 0 && !migrate_is(&f, WORD_END))
-		;
+	hear(&f, WORD_ROUND);
+	/* It does not stop before that is answered. */
+	ck_assert_uint_eq(p.value, 1);
+	frames_word(&to, WORD_TAKEN, NULL, 0);
+	stream_flush(&to);
+	hear(&f, WORD_END);
+	ck_assert_uint_eq(p.value, 7);
 	frames_word(&to, WORD_WANT, &wants[_i], sizeof(wants[_i]));
 	stream_flush(&to);
-	while ((kind = frames_next(&f, &fail)) >= 0 && !migrate_is(&f, WORD_CANCEL))
-		;
-	ck_assert_msg(kind >= 0, "it was not told");
+	hear(&f, WORD_CANCEL);
 	ck_assert_int_eq(pair_sent(&p), MIGRATE_STAYED);
 	ck_assert_msg(strstr(p.fail.text, "memory that the machine does not have"), "%s",
 		      p.fail.text);
@@ -242,6 +269,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, memory_follows);
 	tcase_add_test(tc, nothing_is_missing);
+	tcase_add_loop_test(tc, it_stops_when_all_has_come, 0, 2);
 	tcase_add_test(tc, what_is_the_same_goes_once);
 	tcase_add_test(tc, what_is_untouched_stays_so);
 	tcase_add_test(tc, an_end_is_told);
