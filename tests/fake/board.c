@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
-#include "vmm/core/state.h"
 
 void board_init(struct board *board)
 {
@@ -93,40 +93,9 @@ void board_sweep(struct board *board, uint64_t size)
 			sweep_one(board, off, width, size);
 }
 
-struct stream board_save(struct device *dev)
-{
-	struct stream out;
-	struct state s;
-
-	stream_open_buf(&out);
-	state_init_save(&s, &out);
-	pthread_mutex_lock(&dev->lock);
-	dev->ops->state(dev, &s);
-	pthread_mutex_unlock(&dev->lock);
-	ck_assert_int_eq(state_end(&s), 0);
-	ck_assert_uint_gt(out.len, 0);
-	return out;
-}
-
-int board_load(struct device *dev, const void *state, size_t len)
-{
-	struct stream in;
-	struct state s;
-	int err;
-
-	stream_open_data(&in, state, len);
-	state_init_load(&s, &in);
-	pthread_mutex_lock(&dev->lock);
-	dev->ops->state(dev, &s);
-	pthread_mutex_unlock(&dev->lock);
-	err = state_end(&s);
-	stream_close(&in);
-	return err;
-}
-
 void board_same(struct device *a, struct device *b)
 {
-	struct stream sa = board_save(a), sb = board_save(b);
+	struct stream sa = device_saved(a), sb = device_saved(b);
 
 	ck_assert_uint_eq(sa.len, sb.len);
 	ck_assert_mem_eq(sa.buf, sb.buf, sa.len);
@@ -143,13 +112,13 @@ void board_reset(struct device *dev)
 
 void board_truncate(struct device *dev, struct device *into)
 {
-	struct stream whole = board_save(dev), initial, after;
+	struct stream whole = device_saved(dev), initial, after;
 
 	board_reset(into);
-	initial = board_save(into);
+	initial = device_saved(into);
 	for (size_t len = 0; len < whole.len; len++) {
-		ck_assert_int_lt(board_load(into, whole.buf, len), 0);
-		after = board_save(into);
+		ck_assert_int_lt(device_load(into, whole.buf, len), 0);
+		after = device_saved(into);
 		ck_assert_uint_eq(after.len, initial.len);
 		ck_assert_mem_eq(after.buf, initial.buf, after.len);
 		stream_close(&after);

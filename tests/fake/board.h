@@ -38,10 +38,6 @@ bool board_wait(struct board *board, bool (*done)(void *arg), void *arg, int tim
  * refused must read as zero. */
 void board_sweep(struct board *board, uint64_t size);
 
-/* The device's state; the stream is the caller's to close. */
-struct stream board_save(struct device *dev);
-/* Loads `len` bytes of state: 0 or -errno. */
-int board_load(struct device *dev, const void *state, size_t len);
 /* Both have the same state. */
 void board_same(struct device *a, struct device *b);
 /* Each proper prefix of dev's state is refused by `into`, which is then as after a reset. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "vmm/core/state.h"
+#include "tests/fake/saved.h"
 
 /* A mistake of the test itself. */
 #define REQUIRE(cond)                                                              \
@@ -436,46 +436,17 @@ bool fake_guest_wait(struct fake_guest *g, unsigned int q, uint32_t *id, uint32_
 	return true;
 }
 
-void fake_save(struct device *dev, struct stream *out)
-{
-	struct state s;
-
-	stream_open_buf(out);
-	state_init_save(&s, out);
-	pthread_mutex_lock(&dev->lock);
-	dev->ops->state(dev, &s);
-	pthread_mutex_unlock(&dev->lock);
-	REQUIRE(!s.err);
-	stream_rewind(out);
-}
-
-int fake_load(struct device *dev, const void *data, size_t len)
-{
-	struct stream in;
-	struct state s;
-	int err;
-
-	stream_open_data(&in, data, len);
-	state_init_load(&s, &in);
-	pthread_mutex_lock(&dev->lock);
-	dev->ops->state(dev, &s);
-	pthread_mutex_unlock(&dev->lock);
-	err = state_end(&s);
-	stream_close(&in);
-	return err;
-}
-
 int fake_guest_move(struct fake_guest *from, struct fake_guest *to)
 {
 	struct stream saved;
 	int err;
 
-	fake_save(from->dev, &saved);
+	saved = device_saved(from->dev);
 	memcpy(to->ram, from->ram, FAKE_RAM_SIZE);
 	memcpy(to->rings, from->rings, sizeof(to->rings));
 	for (unsigned int q = 0; q < FAKE_QUEUES; q++)
 		to->rings[q].mem = &to->mem;
-	err = fake_load(to->dev, saved.buf, saved.len);
+	err = device_load(to->dev, saved.buf, saved.len);
 	stream_close(&saved);
 	return err;
 }

@@ -154,10 +154,6 @@ void fake_guest_run(struct fake_guest *g);
 /* Runs the loop until queue q has a used entry (10 s at most): whether it has. */
 bool fake_guest_wait(struct fake_guest *g, unsigned int q, uint32_t *id, uint32_t *len);
 
-/* Saves a device's state to a new buffer stream, which the caller closes. */
-void fake_save(struct device *dev, struct stream *out);
-/* Loads it: 0 or the error. */
-int fake_load(struct device *dev, const void *data, size_t len);
 /* Saves the device and loads it into `to`, whose memory becomes a copy: 0 or state_end()'s error. */
 int fake_guest_move(struct fake_guest *from, struct fake_guest *to);
 

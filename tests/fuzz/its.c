@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "tests/fake/its.h"
+#include "tests/fake/saved.h"
 #include "tests/fuzz/fuzz.h"
-#include "vmm/core/state.h"
 
 /* Commands, mostly such as there are, with small and with any identifiers; any access to the frame;
  * any bytes in RAM; saved, altered and loaded. The sink aborts at a command that could fail. */
@@ -103,18 +103,18 @@ static void save_and_load(struct target *t)
 
 	fake_its_settle(&t->its);
 	agree(t);
-	fake_save(t->its.dev, &saved);
-	FUZZ_CHECK(!fake_load(t->its.dev, saved.buf, saved.len));
+	saved = device_saved(t->its.dev);
+	FUZZ_CHECK(!device_load(t->its.dev, saved.buf, saved.len));
 	agree(t);
-	fake_save(t->its.dev, &again);
+	again = device_saved(t->its.dev);
 	FUZZ_CHECK(saved.len == again.len && !memcmp(saved.buf, again.buf, saved.len));
 	alter = fuzz_u8(&t->f);
 	if (alter & 1) {
 		saved.buf[fuzz_u16(&t->f) % saved.len] ^= alter;
-		if (!fake_load(t->its.dev, saved.buf, saved.len))
+		if (!device_load(t->its.dev, saved.buf, saved.len))
 			agree(t);
 		else
-			fake_load(t->its.dev, again.buf, again.len);
+			device_load(t->its.dev, again.buf, again.len);
 	}
 	stream_close(&saved);
 	stream_close(&again);

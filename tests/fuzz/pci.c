@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "tests/fake/saved.h"
 #include "devices/pci.h"
 
 #include <linux/pci_regs.h>
@@ -88,13 +89,13 @@ static void save_and_load(struct target *t)
 	struct stream saved, again;
 
 	loop_drain(t->f.g.loop);
-	fake_save(dev, &saved);
-	FUZZ_CHECK(!fake_load(dev, saved.buf, saved.len));
-	fake_save(dev, &again);
+	saved = device_saved(dev);
+	FUZZ_CHECK(!device_load(dev, saved.buf, saved.len));
+	again = device_saved(dev);
 	FUZZ_CHECK(saved.len == again.len && !memcmp(saved.buf, again.buf, saved.len));
 	if (saved.len)
 		saved.buf[fuzz_u16(&t->f) % saved.len] ^= fuzz_u8(&t->f);
-	fake_load(dev, saved.buf, saved.len);
+	device_load(dev, saved.buf, saved.len);
 	stream_close(&saved);
 	stream_close(&again);
 }

@@ -10,6 +10,7 @@
 
 #include "devices/pl011.h"
 #include "tests/fake/board.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/stores.h"
@@ -394,16 +395,16 @@ START_TEST(state_has_no_burst)
 	struct stream before, after;
 
 	ck_assert(!store(0));
-	before = board_save(dev);
+	before = device_saved(dev);
 	settle();
 	ck_assert(queue.on);
 	ck_assert(store(1));
-	after = board_save(dev);
+	after = device_saved(dev);
 	ck_assert_uint_eq(queue.taken, 1);
 	ck_assert_uint_eq(before.len, after.len);
 	ck_assert_mem_eq(before.buf, after.buf, before.len);
 	ck_assert(store(2));
-	ck_assert_int_eq(board_load(dev, before.buf, before.len), 0);
+	ck_assert_int_eq(device_load(dev, before.buf, before.len), 0);
 	ck_assert(!queue.on && !shown);
 	expect_bytes(3);
 	stream_close(&before);

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "tests/fake/board.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 #include "vmm/core/json.h"
-#include "vmm/core/state.h"
 
 enum { CTLR = 0x0, TYPER = 0x4, IIDR = 0x8, IGROUPR = 0x80, ISENABLER = 0x100, ICENABLER = 0x180 };
 enum { ISPENDR = 0x200, ICPENDR = 0x280, ISACTIVER = 0x300, ICACTIVER = 0x380, IPRIORITYR = 0x400 };
@@ -492,11 +492,11 @@ START_TEST(test_round_trip)
 	set(1, SGIR, 1u << 16 | 5);
 	set(2, BPR, 5);
 	set(2, C_CTLR, 0x213);
-	saved = board_save(gicv2_device(chip));
+	saved = device_saved(gicv2_device(chip));
 	board_init(&other_board);
 	memset(other_inputs, 0, sizeof(other_inputs));
 	other = create(&other_board, other_inputs);
-	ck_assert_int_eq(board_load(gicv2_device(other), saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(gicv2_device(other), saved.buf, saved.len), 0);
 	board_same(gicv2_device(chip), gicv2_device(other));
 	ck_assert(!memcmp(inputs, other_inputs, sizeof(inputs)) && irq(1));
 	board_truncate(gicv2_device(chip), gicv2_device(other));
@@ -510,7 +510,7 @@ END_TEST
 /* State with any byte of its values changed is refused, or is a state that there can be. */
 START_TEST(test_state_lies)
 {
-	struct stream saved = board_save(gicv2_device(chip));
+	struct stream saved = device_saved(gicv2_device(chip));
 	struct board other_board;
 	struct irqchip *other;
 	unsigned int refused = 0;
@@ -523,9 +523,9 @@ START_TEST(test_state_lies)
 		struct stream again;
 
 		*at = 0xff;
-		refused += board_load(gicv2_device(other), saved.buf, saved.len) != 0;
-		again = board_save(gicv2_device(other));
-		ck_assert_int_eq(board_load(gicv2_device(other), again.buf, again.len), 0);
+		refused += device_load(gicv2_device(other), saved.buf, saved.len) != 0;
+		again = device_saved(gicv2_device(other));
+		ck_assert_int_eq(device_load(gicv2_device(other), again.buf, again.len), 0);
 		stream_close(&again);
 		*at = was;
 	}

@@ -8,6 +8,7 @@
 #include "devices/gicv2.h"
 #include "tests/fake/board.h"
 #include "tests/fake/gicv2_ref.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 
 enum { CPUIF = 0x10000 };
@@ -257,7 +258,7 @@ static void compare_all(void)
 /* A second one that loads this one's state goes on as this one would. */
 static void move_to_another(const struct machine *m)
 {
-	struct stream saved = board_save(gicv2_device(chip));
+	struct stream saved = device_saved(gicv2_device(chip));
 	struct irqchip *old = chip;
 	struct board old_board = board;
 	struct ref_gic kept = ref;
@@ -267,7 +268,7 @@ static void move_to_another(const struct machine *m)
 		levels[i] = lines[i].level;
 	build(m);
 	ref = kept;
-	ck_assert_int_eq(board_load(gicv2_device(chip), saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(gicv2_device(chip), saved.buf, saved.len), 0);
 	board_same(gicv2_device(old), gicv2_device(chip));
 	/* Devices drive again what they drove, which is no edge. */
 	for (unsigned int i = 32; i < m->irqs; i++)

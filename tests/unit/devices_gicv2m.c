@@ -6,6 +6,7 @@
 
 #include "devices/gicv2m.h"
 #include "tests/fake/board.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 
@@ -111,11 +112,11 @@ END_TEST
 
 START_TEST(test_round_trip)
 {
-	struct stream saved = board_save(dev);
+	struct stream saved = device_saved(dev);
 	struct board third_board;
 	struct device *third;
 
-	ck_assert_int_eq(board_load(other, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(other, saved.buf, saved.len), 0);
 	board_same(dev, other);
 	board_truncate(dev, other);
 	board_reset(dev);
@@ -123,7 +124,7 @@ START_TEST(test_round_trip)
 	/* A frame of other SPIs refuses it. */
 	board_init(&third_board);
 	third = create(&third_board, 64, SPIS);
-	ck_assert_int_eq(board_load(third, saved.buf, saved.len), -ERANGE);
+	ck_assert_int_eq(device_load(third, saved.buf, saved.len), -ERANGE);
 	ck_assert_uint_eq(board_get(&third_board, TYPER), (64 + 32) << 16 | SPIS);
 	board_fini(&third_board, third);
 	stream_close(&saved);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "tests/fake/board.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "vmm/core/state.h"
 
@@ -192,8 +193,8 @@ START_TEST(test_round_trip)
 	gpio_power_key(dev);
 	ck_assert(board.irq.level);
 
-	saved = board_save(dev);
-	ck_assert_int_eq(board_load(other, saved.buf, saved.len), 0);
+	saved = device_saved(dev);
+	ck_assert_int_eq(device_load(other, saved.buf, saved.len), 0);
 	stream_close(&saved);
 	board_same(dev, other);
 	ck_assert(other_board.irq.level);
@@ -222,7 +223,7 @@ START_TEST(test_hostile_state)
 	state_u8(&s, "in", &in);
 	state_u8(&s, "out", &out);
 	state_u8(&s, "edges", &zero);
-	ck_assert_int_eq(board_load(dev, stream.buf, stream.len), -ERANGE);
+	ck_assert_int_eq(device_load(dev, stream.buf, stream.len), -ERANGE);
 	stream_close(&stream);
 	board_same(dev, other);
 }

@@ -8,6 +8,7 @@
 
 #include "devices/pci.h"
 #include "tests/fake/board.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 
@@ -460,12 +461,12 @@ END_TEST
 
 START_TEST(test_bridge_state)
 {
-	struct stream saved = board_save(bridge);
+	struct stream saved = device_saved(bridge);
 
-	ck_assert_int_eq(board_load(bridge, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(bridge, saved.buf, saved.len), 0);
 	board_truncate(bridge, bridge);
 	pci_func_fini(&probes[4].func);
-	ck_assert_int_eq(board_load(bridge, saved.buf, saved.len), -ERANGE);
+	ck_assert_int_eq(device_load(bridge, saved.buf, saved.len), -ERANGE);
 	ck_assert_uint_eq(get(5, PCI_VENDOR_ID, 4), UINT32_MAX);
 	stream_close(&saved);
 	board_reset(bridge);

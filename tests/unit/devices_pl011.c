@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/fake/board.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "vmm/core/chardev.h"
 #include "vmm/core/state.h"
@@ -456,8 +457,8 @@ START_TEST(test_round_trip)
 	board_set(&board, DR, 'x');
 	type("saved");
 	settle();
-	saved = board_save(dev);
-	ck_assert_int_eq(board_load(other, saved.buf, saved.len), 0);
+	saved = device_saved(dev);
+	ck_assert_int_eq(device_load(other, saved.buf, saved.len), 0);
 	stream_close(&saved);
 
 	board_same(dev, other);
@@ -485,13 +486,13 @@ START_TEST(test_round_trip_held_output)
 	board_set(&board, LCR_H, FEN);
 	for (const char *p = "last words"; *p; p++)
 		board_set(&board, DR, (uint8_t)*p);
-	saved = board_save(dev);
+	saved = device_saved(dev);
 
 	board_init(&third_board);
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
 	ck_assert_int_eq(chardev_create(&console, third_board.loop, -1, fds[1]), 0);
 	ck_assert_int_eq(pl011_create(&third_board.env, console, &third, NULL), 0);
-	ck_assert_int_eq(board_load(third, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(third, saved.buf, saved.len), 0);
 	while (loop_poll(third_board.loop, 0))
 		;
 	ck_assert_uint_eq(board_get(&third_board, FR) & TXFE, TXFE);
@@ -534,9 +535,9 @@ START_TEST(test_hostile_state)
 	flag = _i == 10 ? 2 : 1;
 	state_u8(&s, "tx_int", &flag);
 	ck_assert_int_eq(state_end(&s), 0);
-	ck_assert_int_eq(board_load(dev, stream.buf, stream.len), _i == 11	       ? 0
-								  : _i == 8 || _i == 9 ? -EPROTO
-										       : -ERANGE);
+	ck_assert_int_eq(device_load(dev, stream.buf, stream.len), _i == 11		? 0
+								   : _i == 8 || _i == 9 ? -EPROTO
+											: -ERANGE);
 	stream_close(&stream);
 	if (_i == 11)
 		ck_assert_uint_eq(board_get(&board, FR) & RXFF, RXFF);

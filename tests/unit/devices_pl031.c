@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "tests/fake/board.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "vmm/core/state.h"
 
@@ -168,8 +169,8 @@ START_TEST(test_round_trip)
 	board_set(&board, MR, 5000);
 	board_set(&board, IMSC, 1);
 	ck_assert(board.irq.level);
-	saved = board_save(dev);
-	ck_assert_int_eq(board_load(other, saved.buf, saved.len), 0);
+	saved = device_saved(dev);
+	ck_assert_int_eq(device_load(other, saved.buf, saved.len), 0);
 	stream_close(&saved);
 	board_same(dev, other);
 	ck_assert(other_board.irq.level);
@@ -185,8 +186,8 @@ START_TEST(test_round_trip_armed)
 
 	board_set(&board, IMSC, 1);
 	board_set(&board, MR, board_get(&board, DR) + 1);
-	saved = board_save(dev);
-	ck_assert_int_eq(board_load(other, saved.buf, saved.len), 0);
+	saved = device_saved(dev);
+	ck_assert_int_eq(device_load(other, saved.buf, saved.len), 0);
 	stream_close(&saved);
 	board_same(dev, other);
 	ck_assert(board_wait(&other_board, interrupted, &other_board, 3000));
@@ -208,7 +209,7 @@ static int load_alarm(uint8_t mask, uint8_t is_raised, uint64_t alarm)
 	state_u8(&s, "mask", &mask);
 	state_u8(&s, "raised", &is_raised);
 	state_u64(&s, "alarm", &alarm);
-	err = board_load(dev, stream.buf, stream.len);
+	err = device_load(dev, stream.buf, stream.len);
 	stream_close(&stream);
 	return err;
 }

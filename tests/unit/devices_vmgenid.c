@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "tests/fake/board.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
-#include "vmm/core/state.h"
 
 static struct board board, other_board;
 static struct device *dev, *other;
@@ -100,14 +100,14 @@ END_TEST
 START_TEST(state_keeps_it)
 {
 	struct id id = get(&board);
-	struct stream saved = board_save(dev);
+	struct stream saved = device_saved(dev);
 
-	ck_assert_int_eq(board_load(other, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(other, saved.buf, saved.len), 0);
 	ck_assert(same(get(&other_board), id));
 	ck_assert_uint_eq(other_board.irq.pulses, 0);
 	board_same(dev, other);
 	for (size_t len = 0; len < saved.len; len++)
-		ck_assert_int_ne(board_load(other, saved.buf, len), 0);
+		ck_assert_int_ne(device_load(other, saved.buf, len), 0);
 	ck_assert(same(get(&other_board), id));
 	stream_close(&saved);
 }

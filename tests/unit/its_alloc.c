@@ -5,6 +5,7 @@
 
 #include "tests/fake/board.h"
 #include "tests/fake/its.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/scarce.h"
 #include "tests/fake/suite.h"
 #include "vmm/core/state.h"
@@ -68,8 +69,8 @@ START_TEST(none_fails)
 
 	script(&g);
 	ck_assert(fake_its_go(&g));
-	saved = board_save(g.dev);
-	ck_assert_int_eq(board_load(f.dev, saved.buf, saved.len), 0);
+	saved = device_saved(g.dev);
+	ck_assert_int_eq(device_load(f.dev, saved.buf, saved.len), 0);
 	board_same(f.dev, g.dev);
 	check_agree();
 	stream_close(&saved);
@@ -118,9 +119,9 @@ START_TEST(nth_allocation_of_a_state)
 
 	script(&g);
 	ck_assert(fake_its_go(&g));
-	saved = board_save(g.dev);
+	saved = device_saved(g.dev);
 	fake_its_recreate(&f);
-	initial = board_save(f.dev);
+	initial = device_saved(f.dev);
 	do {
 		struct stream in;
 		struct state s;
@@ -133,7 +134,7 @@ START_TEST(nth_allocation_of_a_state)
 		err = state_end(&s);
 		stream_close(&in);
 		ck_assert(!err || err == -ENOMEM);
-		after = board_save(f.dev);
+		after = device_saved(f.dev);
 		if (err) {
 			ck_assert_uint_eq(after.len, initial.len);
 			ck_assert_mem_eq(after.buf, initial.buf, after.len);

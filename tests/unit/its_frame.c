@@ -11,10 +11,10 @@
 
 #include "tests/fake/board.h"
 #include "tests/fake/its.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "vmm/core/fdt.h"
 #include "vmm/core/json.h"
-#include "vmm/core/state.h"
 
 /* The ITS's registers, its queue as memory, indirect tables, its state, and what it tells people. */
 
@@ -470,9 +470,9 @@ START_TEST(round_trip)
 	struct stream saved;
 
 	fill();
-	saved = board_save(f.dev);
+	saved = device_saved(f.dev);
 	memcpy(g.ram, f.ram, FAKE_ITS_RAM_SIZE);
-	ck_assert_int_eq(board_load(g.dev, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(g.dev, saved.buf, saved.len), 0);
 	board_same(f.dev, g.dev);
 	ck_assert(g.enabled);
 	for (unsigned int i = 0; i < 20; i++)
@@ -499,9 +499,9 @@ START_TEST(saved_with_commands_waiting)
 	map(1);
 	put(its_mapti_cmd(DEV, 3, LPI + 3, 0));
 	fake_its_write(&f, CWRITER, 8, f.written);
-	saved = board_save(f.dev);
+	saved = device_saved(f.dev);
 	memcpy(g.ram, f.ram, FAKE_ITS_RAM_SIZE);
-	ck_assert_int_eq(board_load(g.dev, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(g.dev, saved.buf, saved.len), 0);
 	fake_its_settle(&g);
 	ck_assert(is_mapped(&g, DEV, 3));
 	stream_close(&saved);
@@ -515,8 +515,8 @@ START_TEST(disabled_is_saved)
 	map(1);
 	fake_its_write(&f, CTLR, 4, 0);
 	fake_its_settle(&f);
-	saved = board_save(f.dev);
-	ck_assert_int_eq(board_load(g.dev, saved.buf, saved.len), 0);
+	saved = device_saved(f.dev);
+	ck_assert_int_eq(device_load(g.dev, saved.buf, saved.len), 0);
 	ck_assert(!g.enabled && is_mapped(&g, DEV, 0));
 	stream_close(&saved);
 }
@@ -536,19 +536,19 @@ START_TEST(altered)
 	unsigned int refused = 0;
 
 	map(5);
-	saved = board_save(f.dev);
+	saved = device_saved(f.dev);
 	for (size_t at = 0; at < saved.len; at++) {
 		static const uint8_t masks[] = { 1, 0x80, 0xff };
 
 		for (size_t i = 0; i < sizeof(masks); i++) {
 			saved.buf[at] ^= masks[i];
-			refused += board_load(g.dev, saved.buf, saved.len) != 0;
+			refused += device_load(g.dev, saved.buf, saved.len) != 0;
 			saved.buf[at] ^= masks[i];
 			fake_its_settle(&g);
 		}
 	}
 	ck_assert_uint_gt(refused, saved.len);
-	ck_assert_int_eq(board_load(g.dev, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(g.dev, saved.buf, saved.len), 0);
 	board_same(f.dev, g.dev);
 	stream_close(&saved);
 }
@@ -559,7 +559,7 @@ START_TEST(reset)
 	struct stream initial, after;
 
 	fake_its_recreate(&g);
-	initial = board_save(g.dev);
+	initial = device_saved(g.dev);
 	fill();
 	put(its_event_cmd(0x03, DEV, 0));
 	fake_its_write(&f, CWRITER, 8, f.written);
@@ -567,7 +567,7 @@ START_TEST(reset)
 	board_reset(f.dev);
 	fake_its_settle(&f);
 	ck_assert_uint_eq(f.messages, 0);
-	after = board_save(f.dev);
+	after = device_saved(f.dev);
 	ck_assert_uint_eq(after.len, initial.len);
 	ck_assert_mem_eq(after.buf, initial.buf, after.len);
 	stream_close(&initial);
@@ -584,9 +584,9 @@ START_TEST(sink_refuses)
 	f.apply_err = -EIO;
 	put(its_mapti_cmd(DEV, 3, LPI + 3, 0));
 	ck_assert(fake_its_go(&f));
-	saved = board_save(f.dev);
+	saved = device_saved(f.dev);
 	g.apply_err = -EIO;
-	ck_assert_int_eq(board_load(g.dev, saved.buf, saved.len), -EIO);
+	ck_assert_int_eq(device_load(g.dev, saved.buf, saved.len), -EIO);
 	stream_close(&saved);
 }
 END_TEST

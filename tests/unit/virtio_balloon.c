@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/balloon.h"
 #include "virtio/mmio.h"
@@ -416,15 +417,15 @@ START_TEST(state)
 	post_stats(stats, 1);
 	make(&b);
 	ck_assert_int_eq(fake_guest_move(&a, &b), 0);
-	fake_save(a.dev, &first);
-	fake_save(b.dev, &second);
+	first = device_saved(a.dev);
+	second = device_saved(b.dev);
 	ck_assert_uint_eq(first.len, second.len);
 	ck_assert_mem_eq(first.buf, second.buf, first.len);
 	/* The driver's buffer is still in the ring. */
 	fake_guest_run(&b);
 	ck_assert_ptr_ne(strstr(stat(b.dev), "\"free-memory\":1234"), NULL);
 	for (size_t len = 0; len < first.len; len++)
-		ck_assert_int_lt(fake_load(b.dev, first.buf, len), 0);
+		ck_assert_int_lt(device_load(b.dev, first.buf, len), 0);
 	stream_close(&first);
 	stream_close(&second);
 	fake_guest_fini(&b);
@@ -440,11 +441,11 @@ START_TEST(state_refused)
 	uint8_t *at;
 
 	ck_assert_int_eq(balloon_set(a.dev, PAGE, &fail), 0);
-	fake_save(a.dev, &saved);
+	saved = device_saved(a.dev);
 	at = memmem(saved.buf, saved.len, &right, 4);
 	ck_assert_ptr_ne(at, NULL);
 	memcpy(at, &wrong, 4);
-	ck_assert_int_eq(fake_load(a.dev, saved.buf, saved.len), -ERANGE);
+	ck_assert_int_eq(device_load(a.dev, saved.buf, saved.len), -ERANGE);
 	/* What the host wants stays as it was. */
 	ck_assert_uint_eq(config(0), right);
 	stream_close(&saved);

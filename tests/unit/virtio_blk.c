@@ -15,6 +15,7 @@
 
 #include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/blk.h"
 #include "virtio/disk.h"
@@ -461,7 +462,7 @@ START_TEST(malformed_requests)
 	breaks(device_page, 2);
 	breaks(backwards, 2);
 	/* A broken device can be saved too. */
-	fake_save(g.dev, &saved);
+	saved = device_saved(g.dev);
 	stream_close(&saved);
 	ck_assert(fake_guest_start(&g, ALL_FEATURES, 1, NUM));
 	ck_assert_uint_eq(request(VIRTIO_BLK_T_IN, 1, DATA, SECTOR, &len), VIRTIO_BLK_S_OK);
@@ -574,8 +575,8 @@ START_TEST(state_round_trip)
 	/* The notification is with the old machine, the request is in the ring. */
 	add(1, VIRTIO_BLK_T_IN, 4, DATA, SECTOR);
 	ck_assert_int_eq(fake_guest_move(&g, &to), 0);
-	fake_save(g.dev, &first);
-	fake_save(to.dev, &second);
+	first = device_saved(g.dev);
+	second = device_saved(to.dev);
 	ck_assert_uint_eq(first.len, second.len);
 	ck_assert_mem_eq(first.buf, second.buf, first.len);
 	ck_assert(fake_guest_wait(&to, 0, &id, &len));
@@ -587,7 +588,7 @@ START_TEST(state_round_trip)
 	ck_assert_int_eq(ftruncate(file, DISK_SIZE / 2), 0);
 	fake_guest_init(&to);
 	ck_assert_int_eq(blk_create(&to.env, &cfg, &to.dev, &fail), 0);
-	ck_assert_int_eq(fake_load(to.dev, first.buf, first.len), -ERANGE);
+	ck_assert_int_eq(device_load(to.dev, first.buf, first.len), -ERANGE);
 	ck_assert_uint_eq(fake_read(&to, VIRTIO_MMIO_STATUS), 0);
 	fake_guest_fini(&to);
 	stream_close(&first);

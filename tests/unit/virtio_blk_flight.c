@@ -10,10 +10,10 @@
 
 #include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/blk.h"
 #include "virtio/mmio.h"
-#include "vmm/core/state.h"
 
 /* A block device over a disk that ends its transfers on command: what the disk is asked for, and
  * every moment at which a driver may lose interest. */
@@ -625,7 +625,7 @@ START_TEST(drained_for_saving)
 	if (_i)
 		pthread_join(thread, NULL);
 	ck_assert(all_are(STATUS, 8, VIRTIO_BLK_S_OK));
-	fake_save(g.dev, &saved);
+	saved = device_saved(g.dev);
 	stream_close(&saved);
 	reaped(0, 8);
 }

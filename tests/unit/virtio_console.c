@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
@@ -306,8 +307,8 @@ START_TEST(state_while_blocked)
 
 	party_init(&b);
 	ck_assert_int_eq(fake_guest_move(&a.g, &b.g), 0);
-	fake_save(a.g.dev, &first);
-	fake_save(b.g.dev, &second);
+	first = device_saved(a.g.dev);
+	second = device_saved(b.g.dev);
 	ck_assert_uint_eq(first.len, second.len);
 	ck_assert_mem_eq(first.buf, second.buf, first.len);
 	stream_close(&first);

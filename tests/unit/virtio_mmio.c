@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
@@ -477,7 +478,7 @@ START_TEST(machine_reset)
 {
 	struct stream fresh, after;
 
-	fake_save(g.dev, &fresh);
+	fresh = device_saved(g.dev);
 	ck_assert(fake_guest_start(&g, ~0ULL, 1, NUM));
 	add_request(&g);
 	ck_assert(served(&g));
@@ -486,7 +487,7 @@ START_TEST(machine_reset)
 	g.dev->ops->reset(g.dev);
 	pthread_mutex_unlock(&g.dev->lock);
 	ck_assert_uint_eq(g.bus.ndoorbells, 0);
-	fake_save(g.dev, &after);
+	after = device_saved(g.dev);
 	ck_assert_uint_eq(fresh.len, after.len);
 	ck_assert_mem_eq(fresh.buf, after.buf, fresh.len);
 	stream_close(&fresh);
@@ -512,8 +513,8 @@ START_TEST(state_round_trip)
 	/* A notification that the old machine has not seen yet. */
 	add_request(&g);
 	ck_assert_int_eq(fake_guest_move(&g, &to), 0);
-	fake_save(g.dev, &first);
-	fake_save(to.dev, &second);
+	first = device_saved(g.dev);
+	second = device_saved(to.dev);
 	ck_assert_uint_eq(first.len, second.len);
 	ck_assert_mem_eq(first.buf, second.buf, first.len);
 	stream_close(&first);
@@ -541,9 +542,9 @@ START_TEST(state_hostile)
 	fake_guest_init(&to);
 	ck_assert_int_eq(rng_create(&to.env, &config, &to.dev, &fail), 0);
 	ck_assert(fake_guest_start(&g, ~0ULL, 1, NUM));
-	fake_save(g.dev, &saved);
+	saved = device_saved(g.dev);
 	for (size_t len = 0; len < saved.len; len++) {
-		ck_assert_int_lt(fake_load(to.dev, saved.buf, len), 0);
+		ck_assert_int_lt(device_load(to.dev, saved.buf, len), 0);
 		/* A refused state leaves a device at rest. */
 		ck_assert_uint_eq(fake_read(&to, VIRTIO_MMIO_STATUS), 0);
 	}
@@ -552,12 +553,12 @@ START_TEST(state_hostile)
 		for (unsigned int bit = 0; bit < 8; bit++) {
 			memcpy(data, saved.buf, saved.len);
 			data[i] ^= 1u << bit;
-			fake_load(to.dev, data, saved.len);
+			device_load(to.dev, data, saved.len);
 			fake_guest_run(&to);
 		}
 	}
 	free(data);
-	ck_assert_int_eq(fake_load(to.dev, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(to.dev, saved.buf, saved.len), 0);
 	ck_assert_uint_eq(fake_read(&to, VIRTIO_MMIO_STATUS), RUNNING);
 	stream_close(&saved);
 	fake_guest_fini(&to);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/net.h"
@@ -345,7 +346,7 @@ START_TEST(sent_and_stopped)
 	start(ALL_FEATURES);
 	transmit(FAKE_DATA, HDR + 60);
 	if (_i) {
-		fake_save(g.dev, &saved);
+		saved = device_saved(g.dev);
 		stream_close(&saved);
 		ck_assert_uint_eq(g.irq.pulses, 1);
 	} else {
@@ -471,8 +472,8 @@ START_TEST(state_round_trip)
 	fake_guest_init(&to);
 	create(&to, dup(card));
 	ck_assert_int_eq(fake_guest_move(&g, &to), 0);
-	fake_save(g.dev, &first);
-	fake_save(to.dev, &second);
+	first = device_saved(g.dev);
+	second = device_saved(to.dev);
 	ck_assert_uint_eq(first.len, second.len);
 	ck_assert_mem_eq(first.buf, second.buf, first.len);
 	stream_close(&first);

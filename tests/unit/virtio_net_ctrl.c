@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/net.h"
@@ -539,7 +540,7 @@ START_TEST(state)
 
 	set_everything();
 	memcpy(addr, net.addr, sizeof(addr));
-	fake_save(g.dev, &before);
+	before = device_saved(g.dev);
 	fake_guest_init(&to);
 	create(&to, PAIRS);
 	ck_assert_uint_eq(net.count, 0);
@@ -556,7 +557,7 @@ START_TEST(state)
 	g = to;
 	g.env.mem = &g.mem;
 	ck_assert_uint_eq(config(6, 2), VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
-	fake_save(g.dev, &after);
+	after = device_saved(g.dev);
 	ck_assert_uint_eq(before.len, after.len);
 	stream_close(&before);
 	stream_close(&after);
@@ -595,8 +596,8 @@ START_TEST(announce_acknowledged)
 	struct stream saved;
 
 	start(ALL_FEATURES);
-	fake_save(g.dev, &saved);
-	ck_assert_int_eq(fake_load(g.dev, saved.buf, saved.len), 0);
+	saved = device_saved(g.dev);
+	ck_assert_int_eq(device_load(g.dev, saved.buf, saved.len), 0);
 	stream_close(&saved);
 	ck_assert_uint_eq(config(6, 2), VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
 	ck_assert_int_eq(command(VIRTIO_NET_CTRL_ANNOUNCE, 0, NULL, 0), 0);
@@ -610,18 +611,18 @@ START_TEST(hostile_state)
 	struct stream saved;
 
 	set_everything();
-	fake_save(g.dev, &saved);
+	saved = device_saved(g.dev);
 	for (size_t i = 0; i < saved.len; i++) {
 		uint8_t *data = (uint8_t *)saved.buf;
 
-		ck_assert_int_lt(fake_load(g.dev, data, i), 0);
+		ck_assert_int_lt(device_load(g.dev, data, i), 0);
 		data[i] ^= 0xff;
-		fake_load(g.dev, data, saved.len);
+		device_load(g.dev, data, saved.len);
 		data[i] ^= 0xff;
 		ck_assert_uint_ge(net.pairs, 1);
 		ck_assert_uint_le(net.pairs, PAIRS);
 	}
-	ck_assert_int_eq(fake_load(g.dev, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(g.dev, saved.buf, saved.len), 0);
 	stream_close(&saved);
 }
 END_TEST

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/net.h"
@@ -388,14 +389,14 @@ START_TEST(state)
 	start();
 	kernel[0].vrings[0].base = 300;
 	kernel[0].vrings[1].base = 65535;
-	fake_save(g.dev, &saved);
+	saved = device_saved(g.dev);
 	ck_assert(!serves(0));
 	fake_guest_run(&g);
 	ck_assert(serves(0));
 	ck_assert_uint_eq(kernel[0].vrings[0].base, 300);
 	ck_assert_uint_eq(kernel[0].vrings[1].base, 65535);
 	kernel[0].vrings[0].base = 1;
-	ck_assert_int_eq(fake_load(g.dev, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(g.dev, saved.buf, saved.len), 0);
 	ck_assert(serves(0));
 	ck_assert_uint_eq(kernel[0].vrings[0].base, 300);
 	ck_assert_uint_eq(kernel[0].vrings[1].base, 65535);

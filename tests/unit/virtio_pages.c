@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 
@@ -226,12 +227,12 @@ START_TEST(state_is_shown)
 	ck_assert(fake_guest_start(&off, ~VIRTIO_BIT(VIRTIO_F_RING_PACKED), 2, NUM));
 	use(&off, 0);
 	both_write(CONFIG + 8, 4, 5);
-	fake_save(off.dev, &saved);
+	saved = device_saved(off.dev);
 	memcpy(seen.ram, off.ram, FAKE_RAM_SIZE);
-	ck_assert_int_eq(fake_load(seen.dev, saved.buf, saved.len), 0);
+	ck_assert_int_eq(device_load(seen.dev, saved.buf, saved.len), 0);
 	compare_all();
 	/* A state that is refused leaves a device as after a reset, and shows that. */
-	ck_assert_int_lt(fake_load(seen.dev, saved.buf, saved.len - 1), 0);
+	ck_assert_int_lt(device_load(seen.dev, saved.buf, saved.len - 1), 0);
 	ck_assert_uint_eq(fake_see(&seen, VIRTIO_MMIO_STATUS, 4), 0);
 	ck_assert_uint_eq(fake_see(&seen, VIRTIO_MMIO_QUEUE_READY, 4), 0);
 	stream_close(&saved);

@@ -10,6 +10,7 @@
 
 #include "devices/pci.h"
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/pci.h"
 #include "virtio/rng.h"
@@ -518,10 +519,10 @@ START_TEST(round_trip)
 	aim(0, 8, 4);
 	request(&rig);
 	ck_assert(served(&rig));
-	fake_save(rig.g.dev, &saved);
+	saved = device_saved(rig.g.dev);
 	memcpy(other.g.ram, rig.g.ram, FAKE_RAM_SIZE);
-	ck_assert_int_eq(fake_load(other.g.dev, saved.buf, saved.len), 0);
-	fake_save(other.g.dev, &again);
+	ck_assert_int_eq(device_load(other.g.dev, saved.buf, saved.len), 0);
+	again = device_saved(other.g.dev);
 	ck_assert(saved.len == again.len && !memcmp(saved.buf, again.buf, saved.len));
 	other.common = rig.common;
 	other.notify = rig.notify;
@@ -532,7 +533,7 @@ START_TEST(round_trip)
 	ck_assert(served(&other));
 	ck_assert(other.nsent && other.last.data == 501);
 	for (size_t len = 0; len < saved.len; len += 11)
-		ck_assert_int_ne(fake_load(other.g.dev, saved.buf, len), 0);
+		ck_assert_int_ne(device_load(other.g.dev, saved.buf, len), 0);
 	ck_assert_uint_eq(other.g.bus.ndoorbells, 0);
 	ck_assert_uint_eq(rd(&other, cfg(PCI_COMMAND), 2), 0);
 	stream_close(&saved);
@@ -545,12 +546,12 @@ START_TEST(machine_reset)
 {
 	struct stream fresh, after;
 
-	fake_save(rig.g.dev, &fresh);
+	fresh = device_saved(rig.g.dev);
 	start(&rig);
 	msix_on(&rig);
 	aim(0, 8, 4);
 	rig.g.dev->ops->reset(rig.g.dev);
-	fake_save(rig.g.dev, &after);
+	after = device_saved(rig.g.dev);
 	ck_assert(fresh.len == after.len && !memcmp(fresh.buf, after.buf, fresh.len));
 	stream_close(&fresh);
 	stream_close(&after);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/console.h"
 #include "virtio/mmio.h"
@@ -371,13 +372,13 @@ START_TEST(state)
 	tell(&a, 1, VIRTIO_CONSOLE_PORT_OPEN, 1);
 	party_init(&b);
 	ck_assert_int_eq(fake_guest_move(&a.g, &b.g), 0);
-	fake_save(a.g.dev, &first);
-	fake_save(b.g.dev, &second);
+	first = device_saved(a.g.dev);
+	second = device_saved(b.g.dev);
 	ck_assert_uint_eq(first.len, second.len);
 	ck_assert_mem_eq(first.buf, second.buf, first.len);
 	/* Only one without the optional record at its end is whole. */
 	for (size_t cut = 0; cut < first.len; cut++)
-		whole += !fake_load(a.g.dev, first.buf, cut);
+		whole += !device_load(a.g.dev, first.buf, cut);
 	ck_assert_uint_eq(whole, 1);
 	stream_close(&first);
 	stream_close(&second);

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fake/saved.h"
 #include "tests/fake/suite.h"
 #include "virtio/mmio.h"
 #include "virtio/rng.h"
@@ -191,12 +192,12 @@ START_TEST(state)
 	ask(&buf, 1);
 	make(&b);
 	ck_assert_int_eq(fake_guest_move(&a, &b), 0);
-	fake_save(a.dev, &first);
-	fake_save(b.dev, &second);
+	first = device_saved(a.dev);
+	second = device_saved(b.dev);
 	ck_assert_uint_eq(first.len, second.len);
 	ck_assert_mem_eq(first.buf, second.buf, first.len);
 	for (size_t cut = 0; cut < first.len; cut++)
-		ck_assert_int_lt(fake_load(a.dev, first.buf, cut), 0);
+		ck_assert_int_lt(device_load(a.dev, first.buf, cut), 0);
 	stream_close(&first);
 	stream_close(&second);
 	ck_assert(fake_guest_wait(&b, 0, &id, &len));

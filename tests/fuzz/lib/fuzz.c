@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "tests/fake/saved.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <linux/virtio_config.h>
@@ -299,9 +300,9 @@ static void save_and_load(struct fuzz *f)
 	struct stream first, second;
 
 	loop_drain(f->g.loop);
-	fake_save(f->g.dev, &first);
-	FUZZ_CHECK(!fake_load(f->g.dev, first.buf, first.len));
-	fake_save(f->g.dev, &second);
+	first = device_saved(f->g.dev);
+	FUZZ_CHECK(!device_load(f->g.dev, first.buf, first.len));
+	second = device_saved(f->g.dev);
 	FUZZ_CHECK(first.len == second.len);
 	if (!f->announces)
 		expect_same(&first, &second);
@@ -316,12 +317,12 @@ static void load_altered(struct fuzz *f)
 	size_t at;
 
 	loop_drain(f->g.loop);
-	fake_save(f->g.dev, &saved);
+	saved = device_saved(f->g.dev);
 	for (unsigned int n = 1 + fuzz_u8(f) % 4; n && saved.len; n--) {
 		at = fuzz_u16(f) % saved.len;
 		((uint8_t *)saved.buf)[at] = fuzz_u8(f);
 	}
-	fake_load(f->g.dev, saved.buf, saved.len);
+	device_load(f->g.dev, saved.buf, saved.len);
 	stream_close(&saved);
 }
 
