@@ -308,19 +308,32 @@ disks() {
 	goes_on 'with its disk: goes on'
 }
 
-# The destination's last word, the third behind a head of 16 bytes, is lost.
+# through PORT PHASE FAULT: a link to PORT, from PORT + 10000, which fails so (linkfault.c).
+through() {
+	listening "$1"
+	./linkfault $(($1 + 10000)) "$@" 0 0 >struck 2>err.link &
+	link=$!
+	listening $(($1 + 10000))
+}
+
+# The destination's last word is lost.
 undecided() {
+	ifconfig lo up
 	begin u0
+	from=$pid
+	start receive --name u1 tcp:127.0.0.1:7005
+	through 7005 entry half
 	# shellcheck disable=SC2086
-	check 'a lost receipt: 6' "$(cat sent)" send 6 $slow u0 'exec:vmm receive --name u1 - 2>err1 | dd bs=1 count=124 2>/dev/null'
+	check 'a lost receipt: 6' "$(cat sent err.link)" send 6 $slow u0 tcp:127.0.0.1:17005
 	check 'a lost receipt: said' "$(cat sent)" grep -q 'stands still' sent
 	check 'a lost receipt: it runs there' "$(vmm list)" is u1 running
 	check 'a lost receipt: and not here' "$(vmm list)" is u0 undecided
 	vmm save u0 snap 2>refused
 	check 'a lost receipt: nothing but a decision' "$(cat refused)" grep -q 'may run elsewhere' refused
 	vmm stop u0
-	check 'a lost receipt: stop' "$(cat err)" ended 36
+	check 'a lost receipt: stop' "$(cat err)" ended 36 "$from"
 	vmm stop --force u1
+	ended 143
 }
 
 # in_use OPTION...: no other machine could have that now.
@@ -461,9 +474,12 @@ answers() {
 	stays 'one that comes is stopped' a0 'link|refuses'
 	wait $pid2
 	check 'one that comes is stopped: ends' "$?" test $? -ne 0
-	# The destination stands still behind its last word but one: the source waits for it.
-	mkfifo -m 600 held
-	vmm send --downtime 60s a0 'exec:vmm receive --name a1 - 2>err1 | (dd bs=1 count=72; read -r x <held) 2>/dev/null' >json 2>sent &
+	# That all is loaded there is not heard of: the source waits for it.
+	ifconfig lo up
+	vmm receive --name a1 tcp:127.0.0.1:7006 <in >>out 2>>err &
+	pid2=$!
+	through 7006 loaded hold
+	vmm send --downtime 60s a0 tcp:127.0.0.1:17006 >json 2>sent &
 	client=$!
 	until is a0 moving; do kill -0 $client || break; done
 	check 'one that goes is listed' "$(vmm list)" is a0 moving
@@ -473,7 +489,9 @@ answers() {
 	wait $client
 	status=$?
 	stays 'one that goes is cancelled' a0 'cancelled'
-	echo >held
+	kill -USR1 $link
+	wait $pid2
+	check 'one that goes is cancelled: ends' "$?" test $? -ne 0
 	right 'one that stayed'
 }
 
