@@ -2,7 +2,6 @@
 #ifndef VMM_MIGRATE_H
 #define VMM_MIGRATE_H
 
-#include "vmm/core/pagemap.h"
 #include "vmm/migrate_fetch.h"
 #include "vmm/migrate_sum.h"
 #include "vmm/snapshot_stream.h"
@@ -93,7 +92,6 @@ struct sender {
 	uint64_t *bits[GUEST_RAM_MAX];
 	struct page_sum *sums[GUEST_RAM_MAX]; /* of what was sent; 0: zeros. NULL: not compared */
 	uint64_t key[2]; /* of the sums */
-	struct pagemap pagemap;
 	uint8_t *copy; /* of pages that the guest may change meanwhile */
 	uint64_t began, reported, stopped;
 	uint64_t paced, paced_bytes; /* the bandwidth is kept since then, from so many bytes on */

@@ -91,7 +91,7 @@ static bool has_it(struct sender *s, unsigned int r, uint64_t page, const uint8_
 
 /* The pages of [at, end), at most RUN, whose bits are set. What the guest changes from now on is
  * written anew, and sent in the next round. */
-static void send_block(struct sender *s, unsigned int r, uint64_t at, uint64_t end, bool untouched)
+static void send_block(struct sender *s, unsigned int r, uint64_t at, uint64_t end)
 {
 	const struct guest_ram *ram = &s->mem->ram[r];
 	uint64_t from = at;
@@ -99,7 +99,7 @@ static void send_block(struct sender *s, unsigned int r, uint64_t at, uint64_t e
 
 	for (; at < end; at++, copy += PAGE) {
 		const uint8_t *host = ram->host + at * PAGE;
-		bool send = bit(s->bits[r], at), zero = send && (untouched || page_is_zero(host));
+		bool send = bit(s->bits[r], at), zero = send && page_is_zero(host);
 
 		/* Its checksums and its bytes must be of the same moment. */
 		if (send && !zero)
@@ -114,18 +114,11 @@ static void send_block(struct sender *s, unsigned int r, uint64_t at, uint64_t e
 	send_run(s, ram->base + from * PAGE, run, (unsigned int)(end - from));
 }
 
-/* Asked only where all is to be sent, as in the first round: what was written is there. */
-static bool untouched(const struct sender *s, unsigned int r, uint64_t at, uint64_t end)
-{
-	return s->bits[r][at / 64] == UINT64_MAX &&
-	       pagemap_untouched(&s->pagemap, &s->mem->ram[r], at * PAGE, (end - at) * PAGE);
-}
-
 unsigned int sender_block(struct sender *s, unsigned int r, uint64_t at, uint64_t end)
 {
 	unsigned int n = 0;
 
-	send_block(s, r, at, end, false);
+	send_block(s, r, at, end);
 	for (; at < end; at++) {
 		n += bit(s->bits[r], at);
 		s->bits[r][at / 64] &= ~(UINT64_C(1) << at % 64);
@@ -149,7 +142,7 @@ int sender_pages(struct sender *s, struct fail *fail)
 				continue;
 			if (!s->stopped)
 				sender_wait_silence(s);
-			send_block(s, r, at, end, untouched(s, r, at, end));
+			send_block(s, r, at, end);
 			err = s->to.err ? sender_write_failed(s, fail) : sender_look(s, fail);
 			if (!err)
 				err = pace(s, fail);

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "vmm/core/loop.h"
+#include "vmm/core/pagemap.h"
 #include "vmm/migrate_priv.h"
 #include "vmm/snapshot_priv.h"
 
@@ -24,7 +25,6 @@ int sender_prepare(struct sender *s, struct fail *fail)
 	frames_attach(&s->from, s->in);
 	stream_open_fd(&s->to, s->out, true);
 	s->from.in.stop_fd = s->to.stop_fd = s->stop_fd;
-	pagemap_open(&s->pagemap);
 	s->copy = malloc((size_t)SENDER_RUN * PAGE);
 	for (unsigned int r = 0; s->copy && r < s->mem->nram; r++) {
 		s->bits[r] = calloc((guest_ram_pages(&s->mem->ram[r]) + 63) / 64, sizeof(uint64_t));
@@ -45,7 +45,6 @@ void sender_forget(struct sender *s)
 void sender_end(struct sender *s)
 {
 	s->stats.total_ns = loop_now_ns() - s->began;
-	pagemap_close(&s->pagemap);
 	stream_close(&s->to);
 	frames_close(&s->from);
 	snapshot_free(&s->snap);
@@ -58,7 +57,6 @@ void sender_end(struct sender *s)
 	s->copy = NULL;
 }
 
-/* All pages go in the first round. */
 static int prepare(struct sender *s, struct fail *fail)
 {
 	struct migrate_hello hello = {
@@ -110,6 +108,19 @@ static int agree(const struct sender *s, struct fail *fail)
 			"the vmm there knows no post-copy; send without --postcopy");
 }
 
+/* The first round: at the destination all of memory is zeros. What is touched from now on is in the log. */
+static void take_all(struct sender *s)
+{
+	for (unsigned int r = 0; r < s->mem->nram; r++) {
+		uint64_t *touched = pagemap_touched(&s->mem->ram[r], PAGE);
+
+		if (!touched)
+			continue;
+		free(s->bits[r]);
+		s->bits[r] = touched;
+	}
+}
+
 /* The other side makes the machine, and says whether it can, before anything stops. */
 static int introduce(struct sender *s, struct fail *fail)
 {
@@ -121,6 +132,7 @@ static int introduce(struct sender *s, struct fail *fail)
 		err = sender_collect(s, fail);
 	if (err)
 		return err;
+	take_all(s);
 	sender_wait_silence(s);
 	send_sections(s);
 	frames_word(&s->to, WORD_CHECK, NULL, 0);

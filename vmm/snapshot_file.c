@@ -102,7 +102,7 @@ static int write_chunk(int fd, const uint8_t *data, uint64_t len, uint64_t off, 
 struct saving {
 	struct snapshot *snap;
 	const struct guest_mem *mem;
-	struct pagemap map;
+	uint64_t *touched[GUEST_RAM_MAX]; /* a bit a chunk; NULL: all */
 	int fd;
 	_Atomic uint64_t written;
 };
@@ -116,7 +116,7 @@ static int save_chunk(void *arg, unsigned int run, uint32_t i)
 	const uint8_t *data = from->host + at;
 	int err = 0;
 
-	if (!pagemap_untouched(&s->map, from, at, len))
+	if (!s->touched[run] || s->touched[run][i / 64] >> i % 64 & 1)
 		err = write_chunk(s->fd, data, len, ram->offset + at, &written);
 	s->snap->sums[ram->first + i] = written ? crc32c(0, data, len) : zeros_sum(s->snap, len);
 	atomic_fetch_add(&s->written, written);
@@ -135,9 +135,11 @@ static int write_ram(struct snapshot *snap, const struct guest_mem *mem, int fd,
 	};
 	int err;
 
-	pagemap_open(&saving.map);
+	for (unsigned int i = 0; i < mem->nram; i++)
+		saving.touched[i] = pagemap_touched(&mem->ram[i], SNAPSHOT_CHUNK);
 	err = crew_run(&crew);
-	pagemap_close(&saving.map);
+	for (unsigned int i = 0; i < mem->nram; i++)
+		free(saving.touched[i]);
 	*written += saving.written;
 	return err;
 }

@@ -96,27 +96,27 @@ static void send_block(const struct guest_ram *ram, struct stream *out, uint64_t
 	}
 }
 
-static void send_ram(const struct guest_ram *ram, const struct pagemap *map, struct stream *out,
-		     uint64_t *written)
+static void send_ram(const struct guest_ram *ram, struct stream *out, uint64_t *written)
 {
-	for (uint64_t at = 0; at < ram->size && !out->err; at += BLOCK) {
-		uint64_t left = ram->size - at, len = left < BLOCK ? left : BLOCK;
+	uint64_t *touched = pagemap_touched(ram, BLOCK);
 
-		if (!pagemap_untouched(map, ram, at, len))
+	for (uint64_t at = 0; at < ram->size && !out->err; at += BLOCK) {
+		uint64_t left = ram->size - at, len = left < BLOCK ? left : BLOCK, i = at / BLOCK;
+
+		if (!touched || touched[i / 64] >> i % 64 & 1)
 			send_block(ram, out, at, at + len, written);
 	}
+	free(touched);
 }
 
 int snapshot_send(const struct snapshot *snap, const struct guest_mem *mem, int fd, int stop_fd,
 		  const struct snapshot_progress *progress, uint64_t *written, struct fail *fail)
 {
 	uint64_t total = 0, done = 0;
-	struct pagemap map;
 	struct stream out;
 	int err;
 
 	*written = 0;
-	pagemap_open(&map);
 	stream_open_fd(&out, fd, true);
 	out.stop_fd = stop_fd;
 	frames_begin(&out);
@@ -125,12 +125,11 @@ int snapshot_send(const struct snapshot *snap, const struct guest_mem *mem, int 
 	for (unsigned int i = 0; i < mem->nram; i++)
 		total += mem->ram[i].size;
 	for (unsigned int i = 0; i < mem->nram; i++) {
-		send_ram(&mem->ram[i], &map, &out, written);
+		send_ram(&mem->ram[i], &out, written);
 		done += mem->ram[i].size;
 		if (progress)
 			progress->fn(progress->arg, done, total);
 	}
-	pagemap_close(&map);
 	frames_commit(&out);
 	err = stream_close(&out);
 	return err ? fail_set(fail, EXIT_HOST, err, "cannot write the snapshot: %s", strerror(-err))

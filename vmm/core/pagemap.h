@@ -5,21 +5,15 @@
 #include "vmm/core/mem.h"
 
 /*
- * Which of guest RAM has never been touched, without touching it: what the kernel says in
- * /proc/self/pagemap (Documentation/admin-guide/mm/pagemap.rst). To ask costs a small part of what it
- * costs to look at the memory, which is also given pages for that.
- * What userfaultfd keeps back looks untouched, too: nobody is to ask while memory is missing.
+ * What of a region has been touched, without touching it: what the kernel says in /proc/self/pagemap
+ * (Documentation/admin-guide/mm/pagemap.rst). To ask costs a small part of what it costs to look at the
+ * memory, which is also given pages for that: almost nothing where Linux 6.7 or later has given none
+ * (PAGEMAP_SCAN). What userfaultfd keeps back looks untouched, too: nobody is to ask while memory is missing.
+ *
+ * A bit for each `unit` bytes from the region's start on, the lowest of 64 first: clear where they are
+ * zeros, because the host has given no page for any of them. NULL if that is not known, or memory is
+ * short: all of it may be something else. The caller frees it. Any thread.
  */
-struct pagemap {
-	int fd; /* -1: this host does not say, and all counts as touched */
-};
-
-void pagemap_open(struct pagemap *map);
-void pagemap_close(struct pagemap *map);
-
-/* Whether [at, at + len) of a region is zeros because the host has given no page of it. `at` and
- * `len`, not 0, are inside of it. False where that is not known. Any thread. */
-bool pagemap_untouched(const struct pagemap *map, const struct guest_ram *ram, uint64_t at,
-		       uint64_t len);
+uint64_t *pagemap_touched(const struct guest_ram *ram, uint64_t unit);
 
 #endif
