@@ -105,6 +105,7 @@ struct snapshot_load {
 	const struct snapshot *snap;
 	const struct guest_mem *mem; /* or NULL */
 	_Atomic uint64_t read; /* bytes that are no holes */
+	_Atomic uint64_t hole; /* private: chunks that are one, [hole >> 32, (uint32_t)hole) */
 	struct snapshot_crew crew; /* its progress is the caller's to set */
 };
 

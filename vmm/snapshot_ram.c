@@ -133,23 +133,40 @@ static off_t next_hole(int fd, off_t off, off_t end)
 	return hole < 0 || hole > end ? end : hole;
 }
 
-/* Reads what is no hole: how much that was is added to *got. */
-static int read_data(int fd, uint8_t *to, off_t off, uint64_t len, uint64_t *got)
+/* Reads what of [off, end) is no hole: how much that was is added to *got. *next is where a hole at its end
+ * ends, `limit` at most. */
+static int read_data(int fd, uint8_t *to, off_t off, off_t end, off_t limit, uint64_t *got,
+		     off_t *next)
 {
-	off_t end = off + (off_t)len;
 	int err = 0;
 
-	for (off_t at = off; !err && at < end;) {
-		off_t data = next_data(fd, at, end), hole = end;
+	for (*next = off; !err && *next < end;) {
+		off_t data = next_data(fd, *next, limit);
 
+		*next = data;
 		if (data < end) {
-			hole = next_hole(fd, data, end);
-			*got += (uint64_t)(hole - data);
-			err = full_pread(fd, to + (data - off), (size_t)(hole - data), data);
+			*next = next_hole(fd, data, end);
+			*got += (uint64_t)(*next - data);
+			err = full_pread(fd, to + (data - off), (size_t)(*next - data), data);
 		}
-		at = hole;
 	}
 	return err;
+}
+
+static bool in_hole(const struct snapshot_load *load, uint32_t chunk)
+{
+	uint64_t hole = atomic_load(&load->hole);
+
+	return chunk >= hole >> 32 && chunk < (uint32_t)hole;
+}
+
+/* For whoever has the next ones: from this chunk on, as far as `next` in the file. */
+static void note_hole(struct snapshot_load *load, const struct snapshot_ram *ram, uint64_t chunk,
+		      off_t next)
+{
+	uint64_t end = ram->first + ((uint64_t)next - ram->offset) / SNAPSHOT_CHUNK;
+
+	atomic_store(&load->hole, chunk << 32 | end);
 }
 
 static int load_chunk(void *arg, unsigned int run, uint32_t i)
@@ -159,17 +176,22 @@ static int load_chunk(void *arg, unsigned int run, uint32_t i)
 	const struct snapshot_ram *ram = &snap->ram[run];
 	uint64_t at = (uint64_t)i * SNAPSHOT_CHUNK, len = chunk_len(ram, i);
 	uint8_t own[SNAPSHOT_CHUNK], *host = load->mem ? load->mem->ram[run].host + at : own;
-	off_t off = (off_t)(ram->offset + at);
-	uint64_t got = 0;
+	off_t off = (off_t)(ram->offset + at), next;
+	uint64_t got = 0, chunk = ram->first + i;
 	uint32_t sum;
 	int err;
 
-	if (host == own)
-		memset(own, 0, len);
-	err = read_data(snap->fd, host, off, len, &got);
-	if (err)
-		return err;
-	atomic_fetch_add(&load->read, got);
+	if (!in_hole(load, chunk)) {
+		if (host == own)
+			memset(own, 0, len);
+		err = read_data(snap->fd, host, off, off + (off_t)len,
+				(off_t)(ram->offset + ram->size), &got, &next);
+		if (err)
+			return err;
+		atomic_fetch_add(&load->read, got);
+		if (!got)
+			note_hole(load, ram, chunk, next);
+	}
 	sum = got ? crc32c(0, host, len) : zeros_sum(snap, len);
 	return sum == snap->sums[ram->first + i] ? 0 : -EBADMSG;
 }
@@ -182,6 +204,7 @@ int snapshot_load_start(struct snapshot_load *load, const struct snapshot *snap,
 	load->snap = snap;
 	load->mem = mem;
 	atomic_store(&load->read, 0);
+	atomic_store(&load->hole, 0);
 	/* Where a guest runs on that memory it goes before. */
 	load->crew = (struct snapshot_crew){
 		.snap = snap,
