@@ -91,6 +91,21 @@ START_TEST(each_page_counts)
 }
 END_TEST
 
+/* The host's pages may be larger than the guest's. */
+START_TEST(a_page_in_part)
+{
+	uint64_t *bits;
+
+	ram.size = 64 * page - page / 2;
+	ram.host[ram.size - 1] = 1;
+	bits = pagemap_touched(&ram, page / 2);
+	ck_assert_ptr_nonnull(bits);
+	ck_assert(!bits[0] && bits[1] == UINT64_C(1) << 62);
+	free(bits);
+	ram.size = PAGES * page;
+}
+END_TEST
+
 /* A file's pages are not zeros where the host has given none. */
 START_TEST(where_it_does_not_say)
 {
@@ -108,6 +123,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, fresh_memory);
 	tcase_add_test(tc, each_page_counts);
+	tcase_add_test(tc, a_page_in_part);
 	tcase_add_test(tc, where_it_does_not_say);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

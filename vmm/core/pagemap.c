@@ -11,10 +11,11 @@ enum { ENTRIES = 512, REGIONS = 64 };
 /* Of an entry: a page is there, or swapped out, or on its way between. */
 #define TOUCHED (UINT64_C(1) << 63 | UINT64_C(1) << 62)
 
-/* The bits of what [from, end) has a part of, which is not empty. */
-static void mark(uint64_t *bits, uint64_t unit, uint64_t from, uint64_t end)
+/* The bits of what [from, end) of the region has a part of. The host's last page may end behind it. */
+static void mark(const struct guest_ram *ram, uint64_t unit, uint64_t *bits, uint64_t from,
+		 uint64_t end)
 {
-	uint64_t at = from / unit, last = (end - 1) / unit;
+	uint64_t at = from / unit, last = ((end < ram->size ? end : ram->size) - 1) / unit;
 
 	for (; at / 64 < last / 64; at = (at / 64 + 1) * 64)
 		bits[at / 64] |= UINT64_MAX << at % 64;
@@ -45,7 +46,7 @@ static bool scan(int fd, const struct guest_ram *ram, uint64_t unit, uint64_t *b
 		if (n < 0 || arg.walk_end <= arg.start)
 			return false;
 		for (int i = 0; i < n; i++)
-			mark(bits, unit, found[i].start - host, found[i].end - host);
+			mark(ram, unit, bits, found[i].start - host, found[i].end - host);
 	}
 	return true;
 #else
@@ -57,7 +58,8 @@ static bool scan(int fd, const struct guest_ram *ram, uint64_t unit, uint64_t *b
 /* An entry a page. */
 static bool look(int fd, const struct guest_ram *ram, uint64_t unit, uint64_t *bits)
 {
-	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), pages = ram->size / page;
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE),
+		       pages = (ram->size + page - 1) / page;
 	uint64_t entries[ENTRIES];
 
 	for (uint64_t at = 0; at < pages; at += ENTRIES) {
@@ -69,7 +71,7 @@ static bool look(int fd, const struct guest_ram *ram, uint64_t unit, uint64_t *b
 			return false;
 		for (uint64_t i = 0; i < n; i++)
 			if (entries[i] & TOUCHED)
-				mark(bits, unit, (at + i) * page, (at + i + 1) * page);
+				mark(ram, unit, bits, (at + i) * page, (at + i + 1) * page);
 	}
 	return true;
 }
