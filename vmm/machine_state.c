@@ -74,19 +74,13 @@ static void clock_state(void *arg, struct state *s)
 {
 	struct vm *vm = ((struct part *)arg)->vm;
 	struct clock *clock = &vm->clock;
-	struct clock now;
 
-	/* The physical counter goes on while the virtual one stands, unless it was set, too. */
-	if (!s->loading && !clock->has_phys && !regs_clock_read(&vm->vcpus[0].kvm, &now)) {
-		clock->phys = now.phys;
-		clock->has_phys = now.has_phys;
-	}
 	state_u64(s, "virtual", &clock->virt);
 	state_u64(s, "physical", &clock->phys);
 	state_bool(s, "has_physical", &clock->has_phys);
 	state_optional_u64(s, "stopped_at", &vm->stopped_at);
 	if (s->loading)
-		vm->clock_stopped = !s->err;
+		vm->clock_stopped = vm->clock_moved = !s->err;
 }
 
 static void events_state(const struct kvm_vcpu *vcpu, struct state *s)

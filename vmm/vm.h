@@ -68,6 +68,7 @@ struct vm {
 	/* The guest's counters while it stands still; its vCPUs go on from there. */
 	struct clock clock;
 	bool clock_stopped;
+	bool clock_moved; /* `clock` is of another process: the physical counter, too, has to go on from there */
 	struct device *generation; /* gets a new id before the vCPUs run; NULL: keeps its own */
 	uint64_t stopped_at; /* by the host's real time, in ns since 1970 */
 

@@ -60,10 +60,9 @@ void vm_pause(struct vm *vm)
 		pthread_cond_wait(&vm->all_parked, &vm->run_lock);
 	pthread_mutex_unlock(&vm->run_lock);
 	stores_flush(&vm->coalesce.stores);
-	/* The physical counter is left alone: to shift it makes each read of it an exit. */
 	if (!vm->clock_stopped) {
 		vm->clock_stopped = !regs_clock_read(&vm->vcpus[0].kvm, &vm->clock);
-		vm->clock.has_phys = false;
+		vm->clock_moved = false;
 		vm->stopped_at = real_ns();
 	}
 }
@@ -81,7 +80,11 @@ void vm_advance_clock(struct vm *vm)
 
 void vm_resume(struct vm *vm)
 {
-	if (vm->clock_stopped && regs_clock_write(&vm->vcpus[0].kvm, &vm->clock))
+	struct clock clock = vm->clock;
+
+	/* Where it stood still here the physical counter is left alone: to shift it makes each read of it an exit. */
+	clock.has_phys &= vm->clock_moved;
+	if (vm->clock_stopped && regs_clock_write(&vm->vcpus[0].kvm, &clock))
 		log_line(vm->log, LOG_WARNING, "the guest's clock cannot be set");
 	vm->clock_stopped = false;
 	if (vm->generation)

@@ -224,7 +224,7 @@ static void hop_once(unsigned int hop)
 	unsigned int generations0 = generations;
 	struct id id = generation();
 	struct kept want = { 0 }, have = { 0 };
-	u64 began, due, ended;
+	u64 began, due, ended, physical;
 	u32 second;
 
 	fill(hop);
@@ -238,6 +238,7 @@ static void hop_once(unsigned int hop)
 		check(its_sync(), "ITS", "takes no command");
 	}
 	second = r32(RTC);
+	physical = sysreg_read(cntpct_el0);
 	began = ticks();
 	due = began + ticks_of_ms(TIMER_MS);
 	sysreg_write(cntv_cval_el0, due);
@@ -245,6 +246,7 @@ static void hop_once(unsigned int hop)
 	print("hop %u\n", hop);
 	hop_spin(&before, &after);
 	ended = ticks();
+	physical = sysreg_read(cntpct_el0) - physical;
 	get_registers(&have);
 	compare(hop);
 	check(!memcmp(&want, &have, sizeof(want)), "system registers", "hop %u", hop);
@@ -261,6 +263,7 @@ static void hop_once(unsigned int hop)
 	      spis - spis0, lpis - lpis0, timers - timers0, others);
 	compare_generations(&id, generations - generations0);
 	print("took %lu ms\n", (ended - began) / ticks_of_ms(1));
+	print("physically %lu ms\n", physical / ticks_of_ms(1));
 }
 
 /* So many pages of RAM have something in them. */
